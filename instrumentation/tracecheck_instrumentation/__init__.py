@@ -1,0 +1,1 @@
+"""Correlation ids as trace context through events, for services that use OpenTelemetry."""
