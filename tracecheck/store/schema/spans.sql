@@ -1,0 +1,54 @@
+-- Spans at rest. Compact ids below (UUID, UBIGINT), hex in the views; see tracecheck/store/README.md for every column.
+
+create table span_rows (
+    ingest_number bigint not null,          -- grows by one per append; the progress mark of chains.refresh
+    ingested_unix_nano bigint not null,     -- wall clock of the append, for completeness by ingest time
+    content_hash ubigint not null,          -- of everything below; tells an identical repeat from a conflicting span
+    conflicting boolean not null,
+    trace_id uuid not null,
+    span_id ubigint not null,
+    parent_span_id ubigint,
+    trace_state varchar,
+    flags uinteger not null,
+    name varchar not null,
+    kind utinyint not null,
+    start_unix_nano bigint not null,
+    end_unix_nano bigint not null,
+    time_overflow boolean not null,         -- an instant was 2^63 or later and is clamped here
+    status_code utinyint not null,
+    status_message varchar,
+    service varchar not null,
+    instance varchar,
+    host varchar,
+    resource varchar not null,              -- JSON text: attributes, dropped count, schema urls, scope
+    -- canonical columns (tracecheck/semconv.py)
+    correlation_id varchar,
+    run_id varchar,
+    system varchar,
+    operation varchar,
+    destination varchar,
+    consumer_group varchar,
+    partition_id varchar,
+    message_offset bigint,
+    message_id varchar,
+    message_key varchar,
+    event_id varchar,
+    batch_count integer,
+    record_time_unix_nano bigint,
+    attempt integer,
+    retry_of varchar,
+    tombstone boolean not null,
+    -- all attributes as received: ordered keys joined by U+001F (U+001E and a letter mark a type), values beside them
+    attr_keys varchar,
+    attr_vals varchar[],
+    attr_int_keys varchar,
+    attr_ints bigint[],
+    dropped_attributes_count uinteger not null,
+    links struct(
+        trace_id uuid, span_id ubigint, trace_state varchar, flags uinteger,
+        partition_id varchar, message_offset bigint, message_id varchar,
+        attributes varchar, dropped_attributes_count uinteger)[],
+    dropped_links_count uinteger not null,
+    events struct(time_unix_nano bigint, name varchar, attributes varchar, dropped_attributes_count uinteger)[],
+    dropped_events_count uinteger not null
+);
