@@ -363,7 +363,10 @@ class Basis(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completeness:
-    """How sure it is that no more spans will come. `reasons` are short facts, e.g. ("2 of 6 instances sent no flush mark",)."""
+    """How sure it is that no more spans will come.
+
+    `reasons` are short facts, e.g. ("2 of 6 instances sent no flush mark",).
+    """
 
     basis: Basis
     reasons: tuple[str, ...] = ()
