@@ -30,6 +30,15 @@ class Listen:
     api_port: int = 4319
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoints:
+    """Where a running tracecheck is reached, as URLs, with the ports it really got."""
+
+    grpc: str
+    http: str
+    api: str
+
+
 def store_location(given: str | None) -> str:
     """The store a command works on: the option, else `$TRACECHECK_STORE`, else `./tracecheck.duckdb`."""
     return given or environ.get(STORE_VARIABLE) or DEFAULT_STORE

@@ -1,0 +1,1 @@
+"""Evidence by acting: inject an event, watch the bus, sample state, wait."""

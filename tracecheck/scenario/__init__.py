@@ -1,0 +1,1 @@
+"""The test kit's story: start, drive, wait, check."""
