@@ -1,1 +1,0 @@
-"""Every attribute spelling, to canonical values. Runs once, when spans are stored; nothing later reads a raw one."""
