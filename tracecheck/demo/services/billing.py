@@ -1,0 +1,12 @@
+"""Billing: charges every order and says so. The charge is keyed by the order, so a second try charges nothing."""
+
+from tracecheck.demo.services.worker import Body, Send, work
+
+
+def charge(_: str, order: Body, send: Send) -> None:
+    """Charge one order."""
+    send("payments", {"id": order["id"], "paid": order["total"]})
+
+
+if __name__ == "__main__":
+    work("billing", ["orders"], charge)
