@@ -3,17 +3,37 @@
 Light on purpose: the services import this package too, so what the driver needs is imported when it is called.
 """
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracecheck.errors import EnvironmentFault
 
 if TYPE_CHECKING:
-    from tracecheck.demo.driver import DemoOutcome, run_demo
+    from tracecheck.demo.outcome import DemoOutcome
 
-__all__ = ["DemoOutcome", "run_demo"]
+__all__ = ["run_demo"]
+
+NEEDED = ("kafka", "tracecheck_instrumentation")
 
 
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from tracecheck.demo import driver
+def run_demo(
+    out: Path,
+    seed: int = 1,
+    orders: int = 40,
+    faults: bool = True,
+    bootstrap_servers: str | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> "DemoOutcome":
+    """Run the order system, break some of its orders unless `faults` is False, check all of them; see `demo.driver`.
 
-        return getattr(driver, name)
-    raise AttributeError(name)
+    Raises `EnvironmentFault` when the `demo` extra is not installed, or a broker, a port or a service does not come up.
+    """
+    if missing := [name for name in NEEDED if find_spec(name) is None]:
+        raise EnvironmentFault(
+            f"the demo needs {' and '.join(missing)}; install it with: pip install 'tracecheck[demo]'"
+        )
+    from tracecheck.demo import driver
+
+    return driver.run_demo(out, seed, orders, faults, bootstrap_servers, progress)

@@ -1,8 +1,8 @@
 """What goes wrong in the demo, and what its spans then prove.
 
-A plan, drawn from a seed, says which order meets which fault where. The services read it from a private file and nothing
-of it reaches a span, a header or an event: they ask `prepared` how to run their handler, and misbehave as real services
-do. This module is imported by them, so it stays light.
+A plan, drawn from a seed, says which order meets which fault where. The services read it from a private file, and
+nothing of it reaches a span, a header or an event: they ask `prepared` how to run their handler, and misbehave as real
+services do. They import this module, so it stays light.
 """
 
 import json
@@ -17,6 +17,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from tracecheck.demo.services import Body, Handler, Send
 from tracecheck.model import Cause
 
 PLAN_VARIABLE = "DEMO_PLAN"
@@ -147,10 +148,6 @@ def struck(path: Path) -> set[str]:
 
 
 # --- inside a service -------------------------------------------------------------------------------------------------
-
-Body = dict[str, Any]
-Send = Callable[[str, Body], None]
-Handler = Callable[[str, Body, Send], None]
 
 
 def prepared(service: str, topic: str, body: Body, send: Send, handle: Handler) -> Callable[[], None]:

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from os import environ
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -18,13 +18,13 @@ STOP_TIMEOUT_S = 15.0
 class Supervisor:
     """Some modules, each running as one process; a context manager that leaves none of them behind.
 
-    `environment` is added to this process's own, of which the OpenTelemetry settings are left out: they are the
-    caller's, not the services'. What a service writes to stderr goes to `logs/<name>.log`.
+    `environments` says by module what is added to this process's own environment, of which the OpenTelemetry settings
+    are left out: they are the caller's, not the services'. A service's stderr goes to `logs/<name>.log`.
     """
 
-    def __init__(self, modules: Sequence[str], environment: Mapping[str, str], logs: Path) -> None:
+    def __init__(self, environments: Mapping[str, Mapping[str, str]], logs: Path) -> None:
         outside = {name: value for name, value in environ.items() if not name.startswith("OTEL_")}
-        self._services = [_Service(module, {**outside, **environment}, logs) for module in modules]
+        self._services = [_Service(module, {**outside, **added}, logs) for module, added in environments.items()]
 
     def __enter__(self) -> Self:
         for service in self._services:
@@ -36,10 +36,12 @@ class Supervisor:
     ) -> None:
         self.stop()
 
-    def await_ready(self) -> None:
-        """Wait until every service has said that it takes work. Raises `EnvironmentFault` if one cannot start."""
-        for service in self._services:
-            service.await_ready()
+    def await_ready(self) -> dict[str, str]:
+        """Wait until every service has said `ready`; return what each said after that word, by service.
+
+        Raises `EnvironmentFault` if one cannot start.
+        """
+        return {service.name: service.await_ready() for service in self._services}
 
     def stop(self) -> None:
         """Ask all to stop (SIGTERM), which lets them export what they hold, and wait until they have. Idempotent."""
@@ -64,7 +66,7 @@ class _Service:
         self._environment = environment
         self._log = logs / f"{self.name}.log"
         self._settled = Event()  # ready, or beyond hope
-        self._was_ready = False
+        self._ready: str | None = None
         self._stopping = False
         self._lock = Lock()
         self._process: subprocess.Popen[str] | None = None
@@ -73,11 +75,13 @@ class _Service:
     def start(self) -> None:
         self._thread.start()
 
-    def await_ready(self) -> None:
-        if not self._settled.wait(START_TIMEOUT_S) or not self._was_ready:
+    def await_ready(self) -> str:
+        self._settled.wait(START_TIMEOUT_S)
+        if self._ready is None:
             lines = self._log.read_text(errors="replace").strip().splitlines() if self._log.exists() else []
             said = lines[-1] if lines else "nothing"
             raise EnvironmentFault(f"the demo's {self.name} service did not start; its last words: {said}")
+        return self._ready
 
     def ask_to_stop(self) -> None:
         with self._lock:
@@ -95,10 +99,10 @@ class _Service:
         while process := self._spawn():
             with process:
                 for line in process.stdout or ():
-                    if line.strip() == "ready":
-                        self._was_ready = True
+                    if line.startswith("ready"):
+                        self._ready = line.removeprefix("ready").strip()
                         self._settled.set()
-            if not self._was_ready:
+            if self._ready is None:
                 break
             self.restarts += 1
         self._settled.set()

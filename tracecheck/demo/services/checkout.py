@@ -2,14 +2,14 @@
 
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from os import environ
 from threading import Thread
 
 from opentelemetry import trace
+from tracecheck_instrumentation import correlation
 
 from tracecheck.demo import faults
-from tracecheck.demo.services.worker import Body, Send, announce_ready, sender, start_tracing, stop_signal
-from tracecheck_instrumentation import correlation
+from tracecheck.demo.services import Body, Send
+from tracecheck.demo.services.worker import announce_ready, sender, start_tracing, stop_signal
 
 SERVICE = "checkout"
 
@@ -25,11 +25,14 @@ class OrderRequest(BaseHTTPRequestHandler):
     tracer = trace.get_tracer("checkout")
     send: Send
 
-    def do_POST(self) -> None:  # noqa: N802 - the name http.server calls
+    def do_POST(self) -> None:
         """Answer 202 once the order is on its way."""
         order = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         try:
-            with correlation(order["id"]), self.tracer.start_as_current_span("POST /orders", kind=trace.SpanKind.SERVER):
+            with (
+                correlation(order["id"]),
+                self.tracer.start_as_current_span("POST /orders", kind=trace.SpanKind.SERVER),
+            ):
                 go = faults.prepared(SERVICE, "POST /orders", order, self.send, place)
                 go()
         except Exception as error:  # noqa: BLE001 - any failure is the client's 500
@@ -44,13 +47,13 @@ class OrderRequest(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    """Serve on `$CHECKOUT_PORT` until told to stop."""
+    """Serve on a free port, which is announced, until told to stop."""
     stopping = stop_signal()
     producer = start_tracing(SERVICE)
     OrderRequest.send = staticmethod(sender(producer))
-    with ThreadingHTTPServer(("127.0.0.1", int(environ["CHECKOUT_PORT"])), OrderRequest) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), OrderRequest) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        announce_ready()
+        announce_ready(server.server_port)
         stopping.wait()
         server.shutdown()
     producer.close()

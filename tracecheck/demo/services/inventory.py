@@ -1,6 +1,7 @@
 """Inventory: sets goods aside for every order and says so."""
 
-from tracecheck.demo.services.worker import Body, Send, work
+from tracecheck.demo.services import Body, Send
+from tracecheck.demo.services.worker import work
 
 
 def reserve(_: str, order: Body, send: Send) -> None:

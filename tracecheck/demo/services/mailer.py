@@ -1,7 +1,9 @@
 """Mailer: tells the customer that the parcel is on its way, once per order. The mailbox is a directory."""
 
-from tracecheck.demo.services.worker import Body, Send, state_file, work
 from tracecheck_instrumentation import effect
+
+from tracecheck.demo.services import Body, Send
+from tracecheck.demo.services.worker import state_file, work
 
 
 def notify(_: str, shipment: Body, __: Send) -> None:

@@ -3,8 +3,10 @@
 import sqlite3
 from os import environ
 
-from tracecheck.demo.services.worker import Body, Send, work
 from tracecheck_instrumentation import effect
+
+from tracecheck.demo.services import Body, Send
+from tracecheck.demo.services.worker import work
 
 
 def main() -> None:

@@ -6,8 +6,10 @@ The first half to arrive is kept with its trace context, so that the shipment ca
 import json
 import sqlite3
 
-from tracecheck.demo.services.worker import Body, Send, state_file, work
 from tracecheck_instrumentation import capture, join
+
+from tracecheck.demo.services import Body, Send
+from tracecheck.demo.services.worker import state_file, work
 
 
 def main() -> None:

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
+from tracecheck_instrumentation import configure, process
 
 from tracecheck.demo import faults
-from tracecheck.demo.faults import Body, Handler, Send
-from tracecheck_instrumentation import configure, process
+from tracecheck.demo.services import Body, Handler, Send
 
 ATTEMPTS = 3
 RETRY_PAUSE_S = 0.05
@@ -87,7 +87,12 @@ def stop_signal() -> threading.Event:
     stopping = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    threading.Thread(target=lambda: (sys.stdin.read(), stopping.set()), daemon=True).start()
+
+    def watch_stdin() -> None:
+        sys.stdin.read()
+        stopping.set()
+
+    threading.Thread(target=watch_stdin, daemon=True).start()
     return stopping
 
 
@@ -96,9 +101,9 @@ def state_file(name: str) -> Path:
     return Path(environ["STATE_DIRECTORY"]) / name
 
 
-def announce_ready() -> None:
-    """Tell whoever started this process that it can take work now."""
-    sys.stdout.write("ready\n")
+def announce_ready(where: object = "") -> None:
+    """Tell whoever started this process that it can take work now, and where."""
+    sys.stdout.write(f"ready {where}\n")
     sys.stdout.flush()
 
 
