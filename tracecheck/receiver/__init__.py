@@ -3,5 +3,16 @@
 from tracecheck.receiver.decode_json import decode_json
 from tracecheck.receiver.decode_protobuf import decode_protobuf
 from tracecheck.receiver.decoded import Decoded
+from tracecheck.receiver.intake import Counters
+from tracecheck.receiver.options import ReceiverOptions
+from tracecheck.receiver.running import RunningReceiver, start_receiver
 
-__all__ = ["Decoded", "decode_json", "decode_protobuf"]
+__all__ = [
+    "Counters",
+    "Decoded",
+    "ReceiverOptions",
+    "RunningReceiver",
+    "decode_json",
+    "decode_protobuf",
+    "start_receiver",
+]

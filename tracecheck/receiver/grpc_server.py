@@ -1,0 +1,82 @@
+"""OTLP over gRPC: raw request bytes in, one unary `Export` per signal."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+
+from tracecheck.errors import PortInUse
+from tracecheck.receiver.answers import Fault
+from tracecheck.receiver.export import begin_export, failed_export
+from tracecheck.receiver.intake import Intake
+from tracecheck.receiver.options import ReceiverOptions
+from tracecheck.receiver.other_signals import LOGS, METRICS, TRACES, Signal
+
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+RETRY_TRAILER = "google.rpc.retryinfo-bin"
+STATUS_TRAILER = "grpc-status-details-bin"
+
+
+class GrpcServer:
+    """A listening gRPC server. `port` is the one it got."""
+
+    def __init__(self, intake: Intake, host: str, port: int, options: ReceiverOptions) -> None:
+        """Binds and starts. Raises `PortInUse`."""
+        self._grace_s = options.grace_s
+        self._server = grpc.server(
+            ThreadPoolExecutor(options.grpc_workers, thread_name_prefix="tracecheck-grpc"),
+            options=[
+                ("grpc.max_receive_message_length", options.max_message_bytes),
+                ("grpc.so_reuseport", 0),  # else two receivers could share a port and split the spans
+            ],
+        )
+        self._server.add_generic_rpc_handlers([_handlers(signal, intake, options) for signal in _SIGNALS])
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        try:
+            self.port = self._server.add_insecure_port(address)
+        except RuntimeError:
+            self.port = 0
+        if not self.port:
+            self._server.stop(None)
+            raise PortInUse(
+                f"cannot listen for OTLP/gRPC on {address}: the port is taken or the address is not this machine's; "
+                "stop what holds it, or give another port (0 takes a free one)"
+            )
+        self._server.start()
+
+    def stop(self) -> None:
+        """Takes no new calls, and waits until those in flight are answered or the grace is over."""
+        self._server.stop(self._grace_s).wait()
+
+
+_SIGNALS = (TRACES, METRICS, LOGS)
+
+
+def _handlers(signal: Signal, intake: Intake, options: ReceiverOptions) -> "grpc.GenericRpcHandler[bytes, bytes]":
+    method = grpc.unary_unary_rpc_method_handler(_export(signal, intake, options))
+    return grpc.method_handlers_generic_handler(signal.service, {"Export": method})
+
+
+def _export(signal: Signal, intake: Intake, options: ReceiverOptions) -> Callable[[bytes, grpc.ServicerContext], bytes]:
+    def export(body: bytes, context: grpc.ServicerContext) -> bytes:
+        try:
+            with intake.reserve() as reservation:
+                reservation.grow(len(body))
+                exporting = begin_export(intake, signal, body, as_json=False)
+                exporting.durable.result()
+        except Exception as error:  # noqa: BLE001 - every fault must become a gRPC status
+            _abort(context, failed_export(intake, error, options))
+        intake.note_request(refused=False)
+        return exporting.answer
+
+    return export
+
+
+def _abort(context: grpc.ServicerContext, fault: Fault) -> None:
+    """Ends the call. Python's exporter reads RetryInfo from its own trailer, other clients from the status."""
+    trailers = [(STATUS_TRAILER, fault.status().SerializeToString())]
+    if fault.retry_after_s is not None:
+        trailers.append((RETRY_TRAILER, fault.retry_info().SerializeToString()))
+    context.set_trailing_metadata(tuple(trailers))
+    context.abort(_CODES[fault.grpc_code], fault.message)

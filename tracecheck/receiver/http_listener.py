@@ -1,0 +1,74 @@
+"""Runs an ASGI application on one port in a thread and loop of its own, with a bounded, graceful end."""
+
+import asyncio
+import logging
+import socket
+import threading
+from typing import Any, cast
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from starlette.applications import Starlette
+
+from tracecheck.errors import PortInUse
+
+
+class HttpListener:
+    """A listening HTTP server. `port` is the one it got."""
+
+    def __init__(
+        self, app: Starlette, host: str, port: int, *, purpose: str, idle_timeout_s: float = 20.0, grace_s: float = 5.0
+    ) -> None:
+        """Binds and starts. Raises `PortInUse`, which names `purpose`."""
+        listening = _bound(host, port, purpose)
+        self.port: int = listening.getsockname()[1]
+        self._loop = asyncio.new_event_loop()
+        self._stopping = asyncio.Event()
+        self._serving = serve(
+            cast(Any, app), _config(listening, idle_timeout_s, grace_s), shutdown_trigger=self._stopping.wait
+        )
+        self._thread = threading.Thread(target=self._run, name=f"tracecheck-http-{self.port}", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Takes no new connections, and waits until requests in flight are answered or the grace is over."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join()
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._serving)
+
+
+def _bound(host: str, port: int, purpose: str) -> socket.socket:
+    """A listening socket: connections queue from now on, even before the loop runs."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind(address)
+            listening.listen(512)
+        except OSError:
+            listening.close()
+            raise
+    except OSError as error:
+        raise PortInUse(
+            f"cannot listen for {purpose} on {host}:{port}: {error.strerror or error}; "
+            "stop what holds the port, or give another one (0 takes a free one)"
+        ) from None
+    listening.setblocking(False)
+    return listening
+
+
+def _config(listening: socket.socket, idle_timeout_s: float, grace_s: float) -> Config:
+    config = Config()
+    config.bind = [f"fd://{listening.detach()}"]
+    config.keep_alive_timeout = idle_timeout_s
+    config.keep_alive_max_requests = 1_000_000_000
+    config.graceful_timeout = grace_s
+    config.include_server_header = False
+    config.accesslog = None
+    config.errorlog = logging.getLogger("tracecheck.http")
+    return config

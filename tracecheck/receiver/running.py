@@ -1,0 +1,81 @@
+"""A receiver that runs: both listeners over one intake, started together and stopped together."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from types import TracebackType
+
+from tracecheck.config import Listen
+from tracecheck.model import Span
+from tracecheck.receiver.grpc_server import GrpcServer
+from tracecheck.receiver.http_listener import HttpListener
+from tracecheck.receiver.http_server import http_app
+from tracecheck.receiver.intake import Counters, Intake
+from tracecheck.receiver.options import ReceiverOptions
+from tracecheck.store.protocol import Store
+
+_DECODERS = 2
+"""Threads that decode HTTP bodies. Decoding holds the interpreter, so more would only take turns."""
+
+
+def start_receiver(
+    store: Store,
+    listen: Listen,
+    on_appended: Callable[[Sequence[Span]], None] | None = None,
+    options: ReceiverOptions | None = None,
+) -> "RunningReceiver":
+    """Listens for OTLP on gRPC and HTTP, and appends what comes to `store`.
+
+    `on_appended` is called with each committed group of spans, from the writer's thread. Raises `PortInUse` when a
+    port is taken; the other listener is stopped then. The store stays the caller's to close.
+    """
+    return RunningReceiver(store, listen, on_appended, options or ReceiverOptions())
+
+
+class RunningReceiver:
+    """A listening receiver; a context manager. Endpoints are what `OTEL_EXPORTER_OTLP_ENDPOINT` takes."""
+
+    def __init__(
+        self,
+        store: Store,
+        listen: Listen,
+        on_appended: Callable[[Sequence[Span]], None] | None,
+        options: ReceiverOptions,
+    ) -> None:
+        with ExitStack() as undo:
+            self._intake = Intake(store, inflight_bytes=options.inflight_bytes, on_appended=on_appended)
+            undo.callback(self._intake.close)
+            executor = ThreadPoolExecutor(_DECODERS, thread_name_prefix="tracecheck-decode")
+            undo.callback(executor.shutdown)
+            grpc_server = GrpcServer(self._intake, listen.host, listen.grpc_port, options)
+            undo.callback(grpc_server.stop)
+            http = HttpListener(
+                http_app(self._intake, options, executor),
+                listen.host,
+                listen.http_port,
+                purpose="OTLP/HTTP",
+                idle_timeout_s=options.idle_timeout_s,
+                grace_s=options.grace_s,
+            )
+            undo.callback(http.stop)
+            self._close = undo.pop_all()
+        host = f"[{listen.host}]" if ":" in listen.host else listen.host
+        self.grpc_endpoint = f"http://{host}:{grpc_server.port}"
+        self.http_endpoint = f"http://{host}:{http.port}"
+
+    @property
+    def counters(self) -> Counters:
+        """What went through so far."""
+        return self._intake.counters
+
+    def close(self) -> None:
+        """Answers what is in flight, then stops. Nothing is stored after it returns. Idempotent."""
+        self._close.close()
+
+    def __enter__(self) -> "RunningReceiver":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
