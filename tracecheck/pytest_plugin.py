@@ -73,9 +73,7 @@ def tracecheck_service() -> Iterator[Any]:
 
 
 @pytest.fixture
-def tracecheck(
-    tracecheck_service: Any, monkeypatch: pytest.MonkeyPatch, record_property: Any
-) -> Tracecheck:
+def tracecheck(tracecheck_service: Any, monkeypatch: pytest.MonkeyPatch, record_property: Any) -> Tracecheck:
     """Spans of this test's services arrive in `store` under `run_id`; the exporter variables are set for the test."""
     from tracecheck.scenario.run import child_environment
 

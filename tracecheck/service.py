@@ -1,0 +1,93 @@
+"""The composition root: a store, a receiver and the read API as one running thing.
+
+`serve`, `run`, the pytest fixture and the demo all hold one of these. It owns the database file: others read through
+`endpoints.api` while it runs, and open the file once it has ended.
+"""
+
+import threading
+from contextlib import ExitStack
+from types import TracebackType
+
+from tracecheck.api import api_app
+from tracecheck.chains import refresh
+from tracecheck.config import Endpoints, Listen
+from tracecheck.receiver import Counters, ReceiverOptions, start_receiver
+from tracecheck.receiver.http_listener import HttpListener
+from tracecheck.store import Store, open_store
+
+REFRESH_AFTER_QUIET_S = 1.0
+"""Chains are rebuilt once spans have paused this long, so that analysts' tables follow intake without racing it."""
+
+REFRESH_AT_LEAST_EVERY_S = 5.0
+"""Under traffic that never pauses, the tables are at most this far behind."""
+
+
+class Service:
+    """A running tracecheck; a context manager. Raises `StoreLocked`, `StoreForeign` or `PortInUse` before it runs."""
+
+    def __init__(self, store_location: str, listen: Listen, options: ReceiverOptions | None = None) -> None:
+        with ExitStack() as undo:
+            self.store: Store = open_store(store_location)
+            undo.callback(self.store.close)
+            receiver = start_receiver(self.store, listen, options=options)
+            undo.callback(receiver.close)
+            api = HttpListener(
+                api_app(self.store, lambda: refresh(self.store)), listen.host, listen.api_port, purpose="the read API"
+            )
+            undo.callback(api.stop)
+            self._receiver = receiver
+            host = f"[{listen.host}]" if ":" in listen.host else listen.host
+            self.endpoints = Endpoints(
+                grpc=receiver.grpc_endpoint, http=receiver.http_endpoint, api=f"http://{host}:{api.port}"
+            )
+            self._stopped = threading.Event()
+            refresher = threading.Thread(target=self._keep_chains_fresh, name="tracecheck-refresh", daemon=True)
+            refresher.start()
+            undo.callback(refresher.join)
+            undo.callback(self._stopped.set)
+            self._close = undo.pop_all()
+
+    @property
+    def counters(self) -> Counters:
+        """What the receiver took so far."""
+        return self._receiver.counters
+
+    def wait_until_stopped(self) -> None:
+        """Blocks until `stop` is called (from a signal handler, say)."""
+        self._stopped.wait()
+
+    def stop(self) -> None:
+        """Makes `wait_until_stopped` return. Safe in a signal handler."""
+        self._stopped.set()
+
+    def close(self) -> None:
+        """Answers what is in flight, stops the listeners, brings the chains up to date, closes the store."""
+        self._close.close()
+
+    def __enter__(self) -> "Service":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _keep_chains_fresh(self) -> None:
+        """Rebuilds after each burst. The generation is read before, so that a span coming meanwhile is not missed."""
+        fresh = 0
+        while not self._stopped.is_set():
+            if self.store.wait(fresh, REFRESH_AFTER_QUIET_S) == fresh:
+                continue
+            _until_quiet(self.store, self._stopped)
+            fresh = self.store.generation()
+            if not self._stopped.is_set():
+                refresh(self.store)
+
+
+def _until_quiet(store: Store, stopped: threading.Event) -> None:
+    seen = store.generation()
+    for _ in range(round(REFRESH_AT_LEAST_EVERY_S / REFRESH_AFTER_QUIET_S)):
+        later = store.wait(seen, REFRESH_AFTER_QUIET_S)
+        if later == seen or stopped.is_set():
+            return
+        seen = later
