@@ -53,7 +53,7 @@ class Supervisor:
     @property
     def restarts(self) -> dict[str, int]:
         """How often each service was started again, by name."""
-        return {service.name: service.restarts for service in self._services}
+        return {service.name: service.starts - 1 for service in self._services}
 
 
 class _Service:
@@ -61,7 +61,7 @@ class _Service:
 
     def __init__(self, module: str, environment: Mapping[str, str], logs: Path) -> None:
         self.name = module.rpartition(".")[2]
-        self.restarts = 0
+        self.starts = 0
         self._command = [sys.executable, "-m", module]
         self._environment = environment
         self._log = logs / f"{self.name}.log"
@@ -104,7 +104,6 @@ class _Service:
                         self._settled.set()
             if self._ready is None:
                 break
-            self.restarts += 1
         self._settled.set()
 
     def _spawn(self) -> subprocess.Popen[str] | None:
@@ -112,6 +111,7 @@ class _Service:
         with self._lock:
             if self._stopping:
                 return None
+            self.starts += 1
             with self._log.open("a") as log:
                 self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and modules
                     self._command,
