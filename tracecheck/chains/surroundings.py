@@ -21,8 +21,8 @@ class InstanceSeen:
 
     @property
     def whole(self) -> bool:
-        """True if a flush mark proves that every span of this instance is stored."""
-        return self.flushed and self.spans_marked is not None and self.spans_stored >= self.spans_marked
+        """True if its latest flush mark proves that every span of this instance is stored (more would mean: not its last)."""
+        return self.flushed and self.spans_marked is not None and self.spans_stored == self.spans_marked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
