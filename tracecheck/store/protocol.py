@@ -7,6 +7,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from tracecheck.model import Span
+from tracecheck.store.limits import NO_LIMITS, Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +23,17 @@ class Appended:
 class Reader(Protocol):
     """Read access. Queries are single SELECTs over the documented tables; anything else raises `QueryRefused`."""
 
-    def query(self, sql: str, parameters: Mapping[str, object] | Sequence[object] | None = None) -> pa.Table:
-        """Rows of one SELECT as an Arrow table. Parameters are bound (`$name` or `?`), never spliced."""
+    def query(
+        self,
+        sql: str,
+        parameters: Mapping[str, object] | Sequence[object] | None = None,
+        *,
+        limits: Limits = NO_LIMITS,
+    ) -> pa.Table:
+        """Rows of one SELECT as an Arrow table. Parameters are bound (`$name` or `?`), never spliced.
+
+        Beyond its limits the query is refused, never cut short. Raises `StoreUnavailable` once closed.
+        """
         ...
 
     def generation(self) -> int:

@@ -3,8 +3,8 @@
 create table span_rows (
     ingest_number bigint not null,          -- grows by one per append; the progress mark of chains.refresh
     ingested_unix_nano bigint not null,     -- wall clock of the append, for completeness by ingest time
-    content_hash ubigint not null,          -- of everything below; tells an identical repeat from a conflicting span
-    conflicting boolean not null,
+    conflicting boolean not null,           -- another row has the same ids and different content
+    content_hash ubigint,                   -- of the OTLP fields, on conflicting rows only: tells their order
     trace_id uuid not null,
     span_id ubigint not null,
     parent_span_id ubigint,
@@ -14,13 +14,15 @@ create table span_rows (
     kind utinyint not null,
     start_unix_nano bigint not null,
     end_unix_nano bigint not null,
-    time_overflow boolean not null,         -- an instant was 2^63 or later and is clamped here
+    time_overflow boolean not null,         -- an instant was 2^63 or later; clamped above, whole below
+    start_raw_unix_nano ubigint,
+    end_raw_unix_nano ubigint,
     status_code utinyint not null,
     status_message varchar,
     service varchar not null,
     instance varchar,
     host varchar,
-    resource varchar not null,              -- JSON text: attributes, dropped count, schema urls, scope
+    resource varchar not null,              -- JSON text: attributes, dropped counts, schema urls, scope
     -- canonical columns (tracecheck/semconv.py)
     correlation_id varchar,
     run_id varchar,
@@ -49,6 +51,6 @@ create table span_rows (
         partition_id varchar, message_offset bigint, message_id varchar,
         attributes varchar, dropped_attributes_count uinteger)[],
     dropped_links_count uinteger not null,
-    events struct(time_unix_nano bigint, name varchar, attributes varchar, dropped_attributes_count uinteger)[],
+    events struct(time_unix_nano ubigint, name varchar, attributes varchar, dropped_attributes_count uinteger)[],
     dropped_events_count uinteger not null
 );

@@ -1,0 +1,227 @@
+"""The local store: one DuckDB database, in memory or in a file; one writer at a time, readers that never wait."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from tracecheck.errors import StoreLocked, StoreUnavailable, UsageError
+from tracecheck.model import Span
+from tracecheck.store import conflicts, files
+from tracecheck.store.faults import refused, writing
+from tracecheck.store.limits import NO_LIMITS, Limits, read_within, require_single_select, time_limit
+from tracecheck.store.protocol import Appended, Work
+from tracecheck.store.rows import span_table
+from tracecheck.store.writer import TransactionWriter
+
+_open_paths: set[Path] = set()
+_open_paths_lock = threading.Lock()
+
+
+class DuckDBStore:
+    """A `Store` over one DuckDB database.
+
+    Every query has a connection and a read-only snapshot of its own; appends, writes and refreshes take turns on one
+    writing connection. All methods may be called from any thread.
+    """
+
+    def __init__(self, location: str, *, read_only: bool = False) -> None:
+        """Opens a database that has its schema already. Use `open_store`."""
+        self.location = location
+        self._read_only = read_only
+        self._path = None if location == files.MEMORY else Path(location).resolve()
+        self._claim()
+        try:
+            self._connection = files.connect(location, read_only=read_only)
+            try:
+                if self._path is None:
+                    files.apply_schema(self._connection)
+                files.require_schema(self._connection, location)
+                self._ingest_number, self._rows = self._extent()
+            except BaseException:
+                self._connection.close()
+                raise
+        except BaseException:
+            self._release()
+            raise
+        self._write_lock = threading.Lock()
+        self._changed = threading.Condition()
+        # Wall clock in microseconds: grows across restarts too, and fits a JSON number.
+        self._generation = time.time_ns() // 1_000
+        self._readers: set[duckdb.DuckDBPyConnection] = set()
+        self._closed = False
+
+    def query(
+        self,
+        sql: str,
+        parameters: Mapping[str, object] | Sequence[object] | None = None,
+        *,
+        limits: Limits = NO_LIMITS,
+    ) -> pa.Table:
+        """See `Reader.query`."""
+        with self._reader() as connection:
+            try:
+                require_single_select(connection, sql)
+                connection.execute("begin transaction read only")
+                with time_limit(connection, limits):
+                    return read_within(connection.sql(sql, params=_bound(parameters)), limits)
+            except duckdb.InterruptException as error:
+                if self._closed:
+                    raise StoreUnavailable(f"{self.location} was closed during the query") from error
+                raise
+            except duckdb.Error as error:
+                raise refused(error) from error
+
+    def append(self, spans: Sequence[Span]) -> Appended:
+        """See `Store.append`."""
+        return self.append_arrow(span_table(spans)) if spans else Appended(stored=0)
+
+    def append_arrow(self, batch: pa.Table) -> Appended:
+        """Stores rows shaped as `rows.span_table` makes them, durably before it returns."""
+        if batch.num_rows == 0:
+            return Appended(stored=0)
+        with self._transaction() as connection:
+            number = self._ingest_number + 1
+            window = conflicts.Window.around(batch, self._rows)
+            appended = conflicts.insert_new(connection, batch, window, number, time.time_ns())
+        self._ingest_number = number
+        self._rows += appended.stored
+        if appended.stored:
+            self._announce()
+        return appended
+
+    def write(self, work: Work) -> None:
+        """See `Store.write`."""
+        with self._transaction() as connection:
+            writer = TransactionWriter(connection)
+            work(writer)
+        if writer.changed:
+            self._announce()
+
+    def refresh(self, pipeline: Work) -> None:
+        """See `Store.refresh`. Conflicts that an append could not see are marked first, in the same transaction."""
+        with self._transaction() as connection:
+            if self._rows >= conflicts.COMPARE_ALL_ROWS:
+                conflicts.mark_late(connection)
+            writer = TransactionWriter(connection)
+            pipeline(writer)
+        if writer.changed:
+            self._announce()
+
+    def generation(self) -> int:
+        """See `Reader.generation`."""
+        with self._changed:
+            return self._generation
+
+    def wait(self, after: int, timeout_s: float) -> int:
+        """See `Reader.wait`. Closing the store ends the wait."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._generation > after or self._closed, max(timeout_s, 0))
+            return self._generation
+
+    def close(self) -> None:
+        """See `Reader.close`. Running queries are interrupted; a running append is finished first."""
+        with self._changed:
+            if self._closed:
+                return
+            self._closed = True
+            for reader in self._readers:
+                reader.interrupt()
+            self._changed.notify_all()
+        with self._write_lock:
+            with self._changed:
+                self._changed.wait_for(lambda: not self._readers)
+            self._connection.close()
+        self._release()
+
+    def __enter__(self) -> "DuckDBStore":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection of one's own, so that neither the writer nor another reader is ever waited for."""
+        with self._changed:
+            self._require_open()
+            connection = self._connection.cursor()
+            self._readers.add(connection)
+        try:
+            yield connection
+        finally:
+            connection.close()
+            with self._changed:
+                self._readers.discard(connection)
+                self._changed.notify_all()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The writing connection, in a transaction: committed at the end, rolled back by any exception."""
+        if self._read_only:
+            raise UsageError(f"{self.location} was opened for reading only; open it for writing")
+        with self._write_lock, writing(self.location):
+            self._require_open()
+            connection = self._connection
+            connection.execute("begin transaction")
+            try:
+                yield connection
+                connection.execute("commit")
+            except BaseException:
+                _roll_back(connection)
+                raise
+            finally:
+                self._keep_private()
+
+    def _announce(self) -> None:
+        with self._changed:
+            self._generation += 1
+            self._changed.notify_all()
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailable(f"{self.location} is closed")
+
+    def _extent(self) -> tuple[int, int]:
+        found = self._connection.execute("select coalesce(max(ingest_number), 0), count(*) from span_rows").fetchall()
+        return int(found[0][0]), int(found[0][1])
+
+    def _keep_private(self) -> None:
+        """The write-ahead log holds the same data as the file, and DuckDB creates it anew with the process's umask."""
+        if self._path is not None:
+            log = self._path.with_name(self._path.name + ".wal")
+            with suppress(OSError):
+                if log.stat().st_mode & 0o077:
+                    log.chmod(0o600)
+
+    def _claim(self) -> None:
+        """DuckDB lets one process open a file twice; two writers with two locks and two counters would be wrong."""
+        if self._path is None:
+            return
+        with _open_paths_lock:
+            if self._path in _open_paths:
+                raise StoreLocked(
+                    f"{self.location} is held by this process ({os.getpid()}) already; use that store or close it"
+                )
+            _open_paths.add(self._path)
+
+    def _release(self) -> None:
+        if self._path is not None:
+            with _open_paths_lock:
+                _open_paths.discard(self._path)
+
+
+def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+    with suppress(duckdb.Error):  # a failed commit has ended the transaction already
+        connection.execute("rollback")
+
+
+def _bound(parameters: Mapping[str, object] | Sequence[object] | None) -> object:
+    if parameters is None or isinstance(parameters, Mapping):
+        return parameters
+    return list(parameters)
