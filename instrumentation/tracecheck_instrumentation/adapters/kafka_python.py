@@ -1,0 +1,240 @@
+"""kafka-python 2.x and 3.x.
+
+Builds on opentelemetry-instrumentation-kafka-python: it patches `KafkaProducer.send` and injects; the span it injects
+is ours (current names, ended by the delivery report), and because its instrumentor is in use it cannot be switched on
+a second time. Its patch of `KafkaConsumer.__next__` is taken out: it raises on headers that are no UTF-8, and its span
+ends before the handler begins.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from kafka import KafkaConsumer, KafkaProducer
+from opentelemetry import context as context_api
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
+from opentelemetry.instrumentation.kafka import KafkaInstrumentor
+from opentelemetry.instrumentation.utils import unwrap
+from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, Span, SpanKind, Tracer, TracerProvider
+from wrapt import wrap_function_wrapper
+
+from tracecheck_instrumentation import names
+from tracecheck_instrumentation.handling import message_link
+from tracecheck_instrumentation.health import harmless
+from tracecheck_instrumentation.loop import HandledLoop
+from tracecheck_instrumentation.messages import Endpoint, Message, first_server
+from tracecheck_instrumentation.scope import release
+from tracecheck_instrumentation.sending import Sending, start_send
+from tracecheck_instrumentation.tracing import tracer, use_provider
+
+_SEND_PARAMETERS = ("topic", "value", "key", "headers", "partition", "timestamp_ms")
+
+
+class KafkaPythonInstrumentor(BaseInstrumentor):  # type: ignore[misc]
+    """Patches kafka-python; `instrument(tracer_provider=...)`, as every OpenTelemetry instrumentor."""
+
+    _upstream_was_active = False
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        """Return what must be installed."""
+        return ("kafka-python >= 2.0, < 4.0",)
+
+    def _instrument(self, **kwargs: Any) -> None:
+        use_provider(kwargs.get("tracer_provider"))
+        upstream = KafkaInstrumentor()
+        self._upstream_was_active = upstream.is_instrumented_by_opentelemetry
+        if self._upstream_was_active:
+            upstream.uninstrument()
+        upstream.instrument(tracer_provider=_Upstream(), skip_dep_check=True)
+        unwrap(KafkaConsumer, "__next__")
+        wrap_function_wrapper(KafkaProducer, "send", _send)
+        wrap_function_wrapper(KafkaConsumer, "poll", _poll)
+        wrap_function_wrapper(KafkaConsumer, "__iter__", _iter)
+
+    def _uninstrument(self, **_kwargs: Any) -> None:
+        unwrap(KafkaConsumer, "__iter__")
+        unwrap(KafkaConsumer, "poll")
+        unwrap(KafkaProducer, "send")
+        KafkaInstrumentor().uninstrument()
+        if self._upstream_was_active:
+            KafkaInstrumentor().instrument(skip_dep_check=True)
+        use_provider(None)
+
+
+class KafkaPython:
+    """The adapter of kafka-python."""
+
+    NAMES = ("kafka", "kafka-python", "tracecheck-kafka")
+
+    def delivery(self, record: Any, consumer: Any = None, group: str | None = None) -> tuple[Endpoint, Message]:
+        """Return endpoint and message of a `ConsumerRecord`."""
+        if consumer is not None:
+            endpoint = _endpoint(consumer, group)
+        else:
+            endpoint = _polled.get((record.topic, record.partition)) or Endpoint(system="kafka")
+            if group is not None and group != endpoint.group:
+                endpoint = Endpoint(system="kafka", group=group)
+        return endpoint, _message(record)
+
+    def handled(self, consumer: Any, group: str | None = None) -> Iterator[Any]:
+        """Return a loop over the consumer's records."""
+        endpoint = _endpoint(consumer, group)
+        return HandledLoop(consumer.__next__, lambda record: (endpoint, _message(record)))
+
+    def instrumentor(self) -> KafkaPythonInstrumentor:
+        """Return the instrumentor."""
+        return KafkaPythonInstrumentor()
+
+
+ADAPTER = KafkaPython()
+
+
+def _message(record: Any) -> Message:
+    timestamp_ms = record.timestamp
+    return Message(
+        destination=record.topic,
+        carrier=record.headers,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        body_size=record.serialized_value_size,
+        tombstone=record.value is None and record.serialized_value_size < 0,
+        time_unix_nano=timestamp_ms * 1_000_000 if timestamp_ms is not None and timestamp_ms >= 0 else None,
+    )
+
+
+# --- send -------------------------------------------------------------------------------------------------------------
+
+
+def _send(wrapped: Any, producer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    call = _open_send(producer, args, kwargs)
+    if call is None:
+        return wrapped.__wrapped__(*args, **kwargs)  # past upstream, which may raise where the client would not
+    sending, arguments = call
+    token = _current_sending.set(sending)
+    try:
+        future = wrapped(**arguments)
+    except BaseException as error:
+        sending.failed(error)
+        raise
+    finally:
+        _current_sending.reset(token)
+    _await_report(sending, future)
+    return future
+
+
+@harmless
+def _open_send(producer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Sending, dict[str, Any]] | None:
+    arguments = dict(zip(_SEND_PARAMETERS, args, strict=False))
+    if len(args) > len(_SEND_PARAMETERS) or arguments.keys() & kwargs.keys():
+        return None
+    arguments |= kwargs
+    topic, value = arguments.get("topic"), arguments.get("value")
+    if not isinstance(topic, str):
+        return None
+    message = Message(
+        destination=topic,
+        carrier=arguments.get("headers"),
+        partition=arguments.get("partition"),
+        key=arguments.get("key"),
+        body_size=len(value) if isinstance(value, bytes | bytearray) else None,
+        tombstone=value is None,
+    )
+    sending, headers = start_send(tracer(), _endpoint(producer), message)
+    arguments["headers"] = headers + [(name, text.encode()) for name, text in sending.own_headers]
+    return sending, arguments
+
+
+@harmless
+def _await_report(sending: Sending, future: Any) -> None:
+    future.add_callback(lambda report: sending.acknowledged(partition=report.partition, offset=report.offset))
+    future.add_errback(sending.failed)
+
+
+_current_sending: ContextVar[Sending | None] = ContextVar("tracecheck_kafka_sending", default=None)
+
+
+class _Upstream(TracerProvider, Tracer):
+    """The tracer handed to the upstream instrumentation: in the place of its own span it gets the one already open."""
+
+    def get_tracer(self, *_args: Any, **_kwargs: Any) -> Tracer:
+        return self
+
+    def start_span(self, *_args: Any, **_kwargs: Any) -> Span:
+        return INVALID_SPAN
+
+    @contextmanager
+    def start_as_current_span(self, *_args: Any, **_kwargs: Any) -> Iterator[Span]:  # type: ignore[override]
+        sending = _current_sending.get()
+        if sending is None:
+            yield INVALID_SPAN
+            return
+        # Not recording for upstream, which would add its retired attribute names.
+        token = context_api.attach(sending.context)
+        try:
+            yield NonRecordingSpan(sending.span.get_span_context())
+        finally:
+            release(token)
+
+
+# --- receive ----------------------------------------------------------------------------------------------------------
+
+
+def _iter(_wrapped: Callable[..., Any], consumer: Any, _args: tuple[Any, ...], _kwargs: dict[str, Any]) -> Any:
+    return ADAPTER.handled(consumer)
+
+
+def _poll(wrapped: Callable[..., Any], consumer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    by_iterator = args[2:3] == (False,) or kwargs.get("update_offsets") is False
+    if by_iterator:
+        return wrapped(*args, **kwargs)
+    started_unix_nano = time.time_ns()
+    records = wrapped(*args, **kwargs)
+    if records:
+        _received(consumer, records, started_unix_nano)
+    return records
+
+
+@harmless
+def _received(consumer: Any, records: Mapping[Any, list[Any]], started_unix_nano: int) -> None:
+    endpoint = _endpoint(consumer)
+    for topic, partition in records:
+        known = _polled.setdefault((topic, partition), endpoint)
+        if known is not endpoint and known is not None:
+            same = known.group == endpoint.group
+            _polled[(topic, partition)] = endpoint if same else None
+    polled = [_message(record) for batch in records.values() for record in batch]
+    attributes = endpoint.attributes()
+    attributes |= {names.OPERATION_NAME: "poll", names.OPERATION_TYPE: "receive", names.BATCH_COUNT: len(polled)}
+    topics = sorted({message.destination for message in polled})
+    if len(topics) == 1:
+        attributes[names.DESTINATION] = topics[0]
+    links = [link for message in polled if (link := message_link(message))]
+    tracer().start_span(
+        f"poll {','.join(topics)}", None, SpanKind.CLIENT, attributes, links, start_time=started_unix_nano
+    ).end()
+
+
+_polled: dict[tuple[str, int], Endpoint | None] = {}
+"""Who polled a partition last; None where several groups in this process do, so that a record alone cannot tell."""
+
+_endpoints: "WeakKeyDictionary[Any, Endpoint]" = WeakKeyDictionary()
+
+
+def _endpoint(client: Any, group: str | None = None) -> Endpoint:
+    known = _endpoints.get(client)
+    if known is None or (group is not None and group != known.group):
+        config = getattr(client, "config", {})
+        address, port = first_server(config.get("bootstrap_servers"), 9092)
+        known = Endpoint(
+            system="kafka",
+            client_id=config.get("client_id"),
+            group=group or config.get("group_id"),
+            server_address=address,
+            server_port=port,
+        )
+        _endpoints[client] = known
+    return known

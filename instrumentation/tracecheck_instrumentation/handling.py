@@ -1,0 +1,153 @@
+"""The process span: open exactly while a service works on a message, with the message's context current inside.
+
+Waiting for the next message is not part of it. An error that leaves the handler is recorded and passed on.
+"""
+
+from collections.abc import Sequence
+from contextvars import Token
+from types import TracebackType
+
+from opentelemetry import baggage, trace
+from opentelemetry import context as context_api
+from opentelemetry.context import Context
+from opentelemetry.trace import INVALID_SPAN, Link, Span, SpanKind, Status, StatusCode
+from opentelemetry.util.types import AttributeValue
+
+from tracecheck_instrumentation import attempts, names
+from tracecheck_instrumentation.correlation import correlation_id
+from tracecheck_instrumentation.headers import clean, event_id, extract, identifier, read_fields
+from tracecheck_instrumentation.health import harmless
+from tracecheck_instrumentation.messages import Endpoint, Message
+from tracecheck_instrumentation.scope import release
+from tracecheck_instrumentation.tracing import tracer
+
+_EVENT_ID = context_api.create_key("tracecheck-event-id")
+
+
+class Handling:
+    """A message (or a batch) being worked on. `with` yields the span; `begin` and `end` serve loops."""
+
+    __slots__ = ("_endpoint", "_messages", "_span", "_token")
+
+    def __init__(self, endpoint: Endpoint | None, messages: Sequence[Message]) -> None:
+        self._endpoint = endpoint
+        self._messages = messages
+        self._span: Span = INVALID_SPAN
+        self._token: Token[Context] | None = None
+
+    def __enter__(self) -> Span:
+        self.begin()
+        return self._span
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.end(error)
+
+    @harmless
+    def begin(self) -> None:
+        """Open the span and make the message's context current."""
+        if self._endpoint is None or not self._messages:
+            return
+        if len(self._messages) == 1:
+            self._span, context = _start_one(self._endpoint, self._messages[0])
+        else:
+            self._span, context = _start_batch(self._endpoint, self._messages)
+        self._token = context_api.attach(context)
+
+    @harmless
+    def end(self, error: BaseException | str | None = None) -> None:
+        """Close the span, with `error` if the handler left by one; the earlier context is current again."""
+        if error is not None and not isinstance(error, GeneratorExit) and self._span.is_recording():
+            self._span.set_attribute(names.ERROR_TYPE, type(error).__name__ if not isinstance(error, str) else "_OTHER")
+            self._span.set_status(Status(StatusCode.ERROR, str(error)))
+            if isinstance(error, BaseException):
+                self._span.record_exception(error)
+        self._span.end()
+        if self._token is not None:
+            release(self._token)
+            self._token = None
+
+
+def current_event_id() -> str | None:
+    """Return the event id of the message being handled, if it has one."""
+    found = context_api.get_value(_EVENT_ID)
+    return found if isinstance(found, str) else None
+
+
+def message_context(message: Message) -> tuple[Context, dict[str, str]]:
+    """Return the context a message carries, and its header fields. A legacy correlation header fills in for baggage."""
+    fields = read_fields(message.carrier)
+    context = extract(fields, onto=clean(context_api.get_current()))
+    legacy = identifier(fields.get(names.CORRELATION_HEADER))
+    if legacy and correlation_id(context) is None:
+        context = baggage.set_baggage(names.CORRELATION_ID, legacy, context)
+    return context_api.set_value(_EVENT_ID, event_id(fields), context), fields
+
+
+def message_link(message: Message) -> Link | None:
+    """Return a link to the cause of `message` that carries its identity; None if it carries no context."""
+    context, fields = message_context(message)
+    cause = trace.get_current_span(context).get_span_context()
+    if not cause.is_valid:
+        return None
+    attributes = message.identity()
+    if found := event_id(fields):
+        attributes.setdefault(names.MESSAGE_ID, found)
+    return Link(cause, attributes)
+
+
+def _start_one(endpoint: Endpoint, message: Message) -> tuple[Span, Context]:
+    context, fields = message_context(message)
+    cause = trace.get_current_span(context).get_span_context()
+    ambient = trace.get_current_span().get_span_context()
+    # Conventions: the message's context may be the parent of a single message, and is then linked as well; an ambient
+    # span that had to give way becomes a link. Without a message context the ambient span stays the parent.
+    links = [Link(span) for span in (cause, ambient) if span.is_valid] if cause.is_valid else []
+    parent = context if cause.is_valid else trace.set_span_in_context(trace.get_current_span(), context)
+
+    attributes = _process_attributes(endpoint) | message.attributes()
+    if found := event_id(fields):
+        attributes[names.EVENT_ID if message.message_id else names.MESSAGE_ID] = found
+    if message.time_unix_nano is not None:
+        attributes[names.RECORD_TIME_UNIX_NANO] = message.time_unix_nano
+    if retry_of := identifier(fields.get(names.RETRY_OF_HEADER)):
+        attributes[names.RETRY_OF] = retry_of
+    attributes[names.ATTEMPT] = message.delivered_before + _attempt(endpoint, message, found)
+    span = tracer().start_span(f"process {message.destination}", parent, SpanKind.CONSUMER, attributes, links)
+    return span, trace.set_span_in_context(span, context)
+
+
+def _start_batch(endpoint: Endpoint, messages: Sequence[Message]) -> tuple[Span, Context]:
+    links = [link for message in messages if (link := message_link(message))]
+    attributes = _process_attributes(endpoint)
+    attributes[names.BATCH_COUNT] = len(messages)
+    destinations = {message.destination for message in messages}
+    if len(destinations) == 1:
+        attributes[names.DESTINATION] = messages[0].destination
+        if len({message.partition for message in messages}) == 1 and messages[0].partition is not None:
+            attributes[names.PARTITION] = str(messages[0].partition)
+
+    context = clean(context_api.get_current())
+    for key in (names.CORRELATION_ID, names.RUN_ID):
+        values = {baggage.get_baggage(key, message_context(message)[0]) for message in messages}
+        if len(values) == 1 and isinstance(shared := values.pop(), str):
+            context = baggage.set_baggage(key, shared, context)
+    parent = trace.set_span_in_context(trace.get_current_span(), context)
+    name = f"process {','.join(sorted(destinations))}"
+    span = tracer().start_span(name, parent, SpanKind.CONSUMER, attributes, links)
+    return span, trace.set_span_in_context(span, context)
+
+
+def _process_attributes(endpoint: Endpoint) -> dict[str, AttributeValue]:
+    attributes = endpoint.attributes()
+    attributes[names.OPERATION_NAME] = attributes[names.OPERATION_TYPE] = "process"
+    return attributes
+
+
+def _attempt(endpoint: Endpoint, message: Message, event: str | None) -> int:
+    if message.offset is not None:
+        return attempts.begin((endpoint.group, message.destination, message.partition, message.offset))
+    if message.delivered_before or not (identity := message.message_id or event):
+        return 1
+    return attempts.begin((endpoint.group, message.destination, identity))

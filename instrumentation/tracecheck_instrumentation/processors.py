@@ -1,0 +1,88 @@
+"""Span processors of ours (OpenTelemetry SDK): ids on every span, and the count the flush mark states."""
+
+import os
+from collections.abc import Sequence
+from threading import Lock
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
+from opentelemetry.trace import Link, SpanKind, TraceState
+from opentelemetry.util.types import Attributes
+
+from tracecheck_instrumentation import names
+from tracecheck_instrumentation.correlation import correlation_id, run_id
+from tracecheck_instrumentation.health import harmless
+
+_MESSAGING_KINDS = (SpanKind.PRODUCER, SpanKind.CONSUMER)
+
+
+class IdsFromBaggage(SpanProcessor):
+    """Copies the correlation and run id from baggage onto each span, whoever makes it."""
+
+    @harmless
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Set `correlation.id`, `tracecheck.run.id`, and on messaging spans the conversation id."""
+        if chosen := correlation_id(parent_context):
+            span.set_attribute(names.CORRELATION_ID, chosen)
+            if span.kind in _MESSAGING_KINDS or names.SYSTEM in (span.attributes or ()):
+                span.set_attribute(names.CONVERSATION_ID, chosen)
+        if run := run_id(parent_context):
+            span.set_attribute(names.RUN_ID, run)
+
+
+class SpanCount(SpanProcessor):
+    """Counts what is handed to the exporter: every sampled span that ended in this process, except flush marks."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._lock = Lock()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._start_over)
+
+    @property
+    def count(self) -> int:
+        """Spans so far."""
+        return self._count
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Count a span that the batch processor beside us takes as well."""
+        if span.context is not None and span.context.trace_flags.sampled and span.name != names.FLUSH_SPAN:
+            with self._lock:
+                self._count += 1
+
+    def _start_over(self) -> None:
+        self._lock = Lock()
+        self._count = 0
+
+
+class KeepsFlushMark(Sampler):
+    """The configured sampler, which it asks for everything but the flush mark; counts what that one drops."""
+
+    def __init__(self, configured: Sampler) -> None:
+        self._configured = configured
+        self._lock = Lock()
+        self.sampled_out = 0
+
+    def should_sample(
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        trace_state: TraceState | None = None,
+    ) -> SamplingResult:
+        """Sample a flush mark always; anything else as configured."""
+        if name == names.FLUSH_SPAN:
+            return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes)
+        result = self._configured.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
+        if result.decision is not Decision.RECORD_AND_SAMPLE:
+            with self._lock:
+                self.sampled_out += 1
+        return result
+
+    def get_description(self) -> str:
+        """Return the configured sampler's description."""
+        return self._configured.get_description()

@@ -1,0 +1,146 @@
+"""The send span: open while the message is under way, ended by the broker's answer.
+
+The caller never waits for that answer. A send whose answer never comes is ended by `end_open_sends` at exit, without
+an offset, so that it claims no more than it knows.
+"""
+
+from threading import Lock
+
+from opentelemetry import context as context_api
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
+
+from tracecheck_instrumentation import ids, names
+from tracecheck_instrumentation.correlation import correlation_id, identified
+from tracecheck_instrumentation.handling import current_event_id
+from tracecheck_instrumentation.headers import (
+    clean,
+    context_fields,
+    event_id,
+    extract,
+    identifier,
+    outgoing,
+    read_fields,
+)
+from tracecheck_instrumentation.health import harmless
+from tracecheck_instrumentation.messages import Endpoint, Message
+
+MAX_OPEN = 50_000
+"""Sends that may wait for their acknowledgement at once; about 100 MB of spans. Beyond it a span ends when queued."""
+
+write_correlation_header = False
+"""Also write the legacy `correlation-id` header (`configure(correlation_header=True)`)."""
+
+
+class Sending:
+    """One message between the call and the broker's answer."""
+
+    __slots__ = ("context", "event_id", "own_headers", "span")
+
+    def __init__(self, span: Span, context: Context, event: str, own_headers: list[tuple[str, str]]) -> None:
+        self.span = span
+        self.context = context
+        self.event_id = event
+        self.own_headers = own_headers
+
+    @harmless
+    def acknowledged(self, *, partition: int | None = None, offset: int | None = None) -> None:
+        """The broker has it, at this place; ends the span."""
+        if not self.span.is_recording():
+            return
+        if partition is not None and partition >= 0:
+            self.span.set_attribute(names.PARTITION, str(partition))
+        if offset is not None and offset >= 0:
+            self.span.set_attribute(names.OFFSET, offset)
+        self._end()
+
+    @harmless
+    def failed(self, error: BaseException | str) -> None:
+        """It was not sent, or the broker refused it; ends the span with the error."""
+        if not self.span.is_recording():
+            return
+        kind = type(error).__name__ if isinstance(error, BaseException) else error
+        self.span.set_attribute(names.ERROR_TYPE, kind)
+        self.span.set_status(Status(StatusCode.ERROR, str(error)))
+        if isinstance(error, BaseException):
+            self.span.record_exception(error)
+        self._end()
+
+    @harmless
+    def unanswered(self) -> None:
+        """No answer will come any more; ends the span without an offset."""
+        self._end()
+
+    def _end(self) -> None:
+        with _lock:
+            _open.pop(id(self), None)
+        self.span.end()
+
+
+def start_send(
+    tracer: Tracer, endpoint: Endpoint, message: Message, *, has_own_id: bool = False
+) -> tuple[Sending, list[tuple[str, object]]]:
+    """Open the span of one send; return it and the caller's headers cleared of whatever will be written anew.
+
+    The current context is the cause. Without one, a context the caller put into the headers is (a relayed message);
+    a stale one that a forwarded message still carries is dropped. `has_own_id`: the system names messages itself, so
+    the event id goes to `tracecheck.event.id`.
+    """
+    fields = read_fields(message.carrier)
+    context = context_api.get_current()
+    if not trace.get_current_span(context).get_span_context().is_valid and context_fields() & fields.keys():
+        carried = extract(fields, onto=clean(context))
+        if trace.get_current_span(carried).get_span_context().is_valid:
+            context = carried
+    context = identified(context, trace.get_current_span(context).get_span_context().trace_id)
+    event, event_header = _event_id(fields)
+
+    attributes = endpoint.attributes()
+    attributes |= message.attributes()
+    attributes[names.OPERATION_NAME] = attributes[names.OPERATION_TYPE] = "send"
+    attributes[names.EVENT_ID if has_own_id else names.MESSAGE_ID] = event
+    if retry_of := identifier(fields.get(names.RETRY_OF_HEADER)):
+        attributes[names.RETRY_OF] = retry_of
+    span = tracer.start_span(f"send {message.destination}", context, SpanKind.PRODUCER, attributes)
+
+    own = [(names.EVENT_ID_HEADER, event)] if event_header else []
+    if write_correlation_header and (chosen := correlation_id(context)):
+        own.append((names.CORRELATION_HEADER, chosen))
+    sending = Sending(span, trace.set_span_in_context(span, context), event, own)
+    replaced = context_fields() | {name for name, _ in own}
+    if sending.span.is_recording():
+        _remember(sending)
+    return sending, outgoing(message.carrier, replaced)
+
+
+def end_open_sends() -> None:
+    """End every send still without an answer (at exit, after the clients were closed)."""
+    with _lock:
+        waiting = list(_open.values())
+    for sending in waiting:
+        sending.unanswered()
+
+
+_open: dict[int, Sending] = {}
+_lock = Lock()
+
+
+def _remember(sending: Sending) -> None:
+    with _lock:
+        if len(_open) < MAX_OPEN:
+            _open[id(sending)] = sending
+            return
+    sending.span.end()
+
+
+def _event_id(fields: dict[str, str]) -> tuple[str, bool]:
+    """Return the event id, and whether our header must be written: a caller's own stays, a forwarded one does not."""
+    given = event_id(fields)
+    if given is not None and given != current_event_id():
+        return given, names.EVENT_ID_HEADER not in fields and not _is_cloud_event(fields)
+    return ids.new_id(), True
+
+
+def _is_cloud_event(fields: dict[str, str]) -> bool:
+    return any(name.lower() in fields for name in names.CLOUD_EVENT_ID_HEADERS)
