@@ -15,7 +15,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from tracecheck.check import check_store
-from tracecheck.config import Endpoints, Listen
+from tracecheck.config import RUN_BATCH_DELAY_MS, Endpoints, Listen
 from tracecheck.demo.bus import Bus
 from tracecheck.demo.faults import PLAN_VARIABLE, Case, draw, struck, write_plan
 from tracecheck.demo.outcome import (
@@ -39,8 +39,8 @@ BETWEEN_ORDERS_S = 0.05
 """Faster than people shop, and slow enough that no queue builds up."""
 
 HANDLED_WITHIN_S = 60.0
-QUIET_S = 0.6
-"""Three times the services' batch delay: if nothing came for so long, all they had is here."""
+EXPORTED_AFTER_S = 3 * RUN_BATCH_DELAY_MS / 1000
+"""If nothing came for three batch delays, all that the services had is here."""
 
 Progress = Callable[[str], None]
 Relay = Callable[[Endpoints], AbstractContextManager[Mapping[str, Endpoints]]]
@@ -77,7 +77,8 @@ def run_demo(
                 checkout_port = int(services.await_ready()["checkout"])
                 _place_orders(order_ids, plan, checkout_port, bus, receiver.store, progress)
                 progress("stopping the services; each exports what it still holds")
-        _await_quiet(receiver.store)
+        # A killed process sends no flush mark, so that for its part only silence says that no more will come.
+        _await_quiet(receiver.store, max(expectation.settle_ns or 0 for expectation in expectations) / 1e9)
 
         progress("checking every chain")
         report = check_store(receiver.store, expectations)
@@ -140,7 +141,7 @@ def _place_orders(
         alone = order_id in plan and plan[order_id].fault.holds_up_others
         if alone:
             bus.await_handled(HANDLED_WITHIN_S)
-            _await_quiet(store)
+            _await_quiet(store, EXPORTED_AFTER_S)
         _place(order_id, number, checkout_port)
         if alone:
             progress(f"{number} of {len(order_ids)} orders placed; waiting for a service that is held up")
@@ -163,8 +164,8 @@ def _place(order_id: str, number: int, checkout_port: int) -> None:
         raise EnvironmentFault(f"the demo's checkout service does not answer: {fault}") from fault
 
 
-def _await_quiet(store: Store) -> None:
-    """Return once no span has arrived for a while."""
+def _await_quiet(store: Store, quiet_s: float) -> None:
+    """Return once nothing has been stored for a while."""
     seen = store.generation()
-    while (now := store.wait(seen, QUIET_S)) != seen:
+    while (now := store.wait(seen, quiet_s)) != seen:
         seen = now
