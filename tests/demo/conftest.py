@@ -1,6 +1,5 @@
 """One demo with faults and one without, run once and looked at by many tests."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,12 +25,12 @@ def ran(out: Path, **options: object) -> Ran:
 
 
 @pytest.fixture(scope="session")
-def broken_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
+def broken_demo(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """The demo as it is by default."""
-    yield ran(tmp_path_factory.mktemp("demo") / "out", seed=1)
+    return ran(tmp_path_factory.mktemp("demo") / "out", seed=1)
 
 
 @pytest.fixture(scope="session")
-def healthy_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
+def healthy_demo(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """The demo with `--no-faults`."""
-    yield ran(tmp_path_factory.mktemp("demo") / "out", seed=2, orders=12, faults=False)
+    return ran(tmp_path_factory.mktemp("demo") / "out", seed=2, orders=12, faults=False)

@@ -1,4 +1,4 @@
-"""One service's exporter dies while orders are under way: the check must not blame the service for what it cannot see."""
+"""One service's exporter dies while orders are under way: the check must not blame the service for what it lost."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -106,5 +106,5 @@ def test_a_broker_that_is_not_there_is_one_clear_error(tmp_path) -> None:
     from tracecheck.demo import run_demo
     from tracecheck.errors import BrokerUnavailable
 
-    with pytest.raises(BrokerUnavailable, match="no Kafka broker answers at 127.0.0.1:1"):
+    with pytest.raises(BrokerUnavailable, match="no Kafka broker answers"):
         run_demo(tmp_path, bootstrap_servers="127.0.0.1:1")
