@@ -1,7 +1,12 @@
 """What the store knows outside one chain: who exports, who flushed, and how far each consumer group came."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+from tracecheck.semconv import FLUSH_COUNT, FLUSH_SPAN
+from tracecheck.store import Reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +26,7 @@ class InstanceSeen:
 
     @property
     def whole(self) -> bool:
-        """True if its latest flush mark proves that every span of this instance is stored (more would mean: not its last)."""
+        """True if its latest flush mark proves that all its spans are stored (more would mean: not its last)."""
         return self.flushed and self.spans_marked is not None and self.spans_stored == self.spans_marked
 
 
@@ -50,3 +55,78 @@ class Surroundings:
     instances: tuple[InstanceSeen, ...] = ()
     groups: tuple[GroupSeen, ...] = ()
     run_id: str | None = None
+
+
+LAST = """
+    select max(ingested_unix_nano) as last_ingest_unix_nano, epoch_ns(current_timestamp) as as_of_unix_nano
+    from span_rows where $run_id::varchar is null or run_id = $run_id
+"""
+
+INSTANCES = """
+    select service, instance,
+        coalesce(bool_or(name = $flush_span), false) as flushed,
+        arg_max(attr_ints[list_position(string_split(attr_int_keys, chr(31)), $flush_count)], start_unix_nano)
+            filter (name = $flush_span) as spans_marked,
+        count(*) filter (name <> $flush_span and not conflicting)
+            + count(distinct (trace_id, span_id)) filter (name <> $flush_span and conflicting) as spans_stored,
+        max(end_unix_nano) as last_seen_unix_nano
+    from span_rows
+    where $run_id::varchar is null or (service, coalesce(instance, '')) in (
+        select (service, coalesce(instance, '')) from span_rows where run_id = $run_id)
+    group by service, instance
+    order by service, instance nulls first
+"""
+
+GROUPS = """
+    select h.system, h.destination, h.consumer_group, h.consumer_service as service, h.partition_id as partition,
+        max(h.message_offset) as max_offset, max(h.consumer_end_unix_nano) as last_seen_unix_nano
+    from hop_rows h join chain_rows c using (chain_number)
+    where h.consumer_service is not null and h.destination is not null
+        and ($run_id::varchar is null or list_contains(c.run_ids, $run_id))
+    group by all
+    union all
+    select system, destination, consumer_group, service, null, null, max(end_unix_nano)
+    from span_rows
+    where operation in ('receive', 'process') and destination is not null
+        and ($run_id::varchar is null or run_id = $run_id)
+    group by all
+"""
+
+
+def surroundings(store: Reader, run_id: str | None = None) -> Surroundings:
+    """What the store knows beside any one chain; with `run_id`, what that run's spans and chains say.
+
+    An instance belongs to a run if any of its spans does; its flush mark and its count are about all its spans.
+    """
+    run = {"run_id": run_id}
+    last = store.query(LAST, run).to_pylist()[0]
+    instances = store.query(INSTANCES, run | {"flush_span": FLUSH_SPAN, "flush_count": FLUSH_COUNT}).to_pylist()
+    return Surroundings(
+        last_ingest_unix_nano=last["last_ingest_unix_nano"],
+        as_of_unix_nano=last["as_of_unix_nano"],
+        instances=tuple(InstanceSeen(**row) for row in instances),
+        groups=_groups(store.query(GROUPS, run).to_pylist()),
+        run_id=run_id,
+    )
+
+
+def _groups(rows: list[dict[str, Any]]) -> tuple[GroupSeen, ...]:
+    by_key: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        by_key[row["system"] or "", row["destination"], row["consumer_group"] or ""].append(row)
+    groups = []
+    for (system, destination, group), seen in sorted(by_key.items()):
+        offsets = {row["partition"]: row["max_offset"] for row in seen if row["max_offset"] is not None}
+        for partition in offsets:
+            offsets[partition] = max(row["max_offset"] or 0 for row in seen if row["partition"] == partition)
+        groups.append(
+            GroupSeen(
+                system=system or None,
+                destination=destination,
+                consumer_group=group or None,
+                services=tuple(sorted({row["service"] for row in seen})),
+                last_seen_unix_nano=max(row["last_seen_unix_nano"] for row in seen),
+                max_offsets=offsets,
+            )
+        )
+    return tuple(groups)

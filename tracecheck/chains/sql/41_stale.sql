@@ -1,0 +1,39 @@
+-- Context that contradicts identity (a forwarded header): the span it names did not produce this message. Told only for
+-- a consumer of one message. In systems where both sides name the same place: another destination, or another position.
+-- Anywhere: another message has the consumer's position or id, and this one does not. Stale context is no message edge;
+-- weaker evidence may find the true producer.
+
+create or replace temp table c_one as
+select c.n, min(x.message) as message, min(x.via) as via
+from c_context x join c_consumer c on c.n = x.consumer
+group by c.n having count(*) = 1;
+
+create or replace temp table c_told as
+select o.n, o.message, o.via, c.system, c.destination, c.partition_id, c.message_offset, c.message_id, c.event_id,
+    c.system in ('kafka', 'aws_sqs') and m.system = c.system and c.destination <> m.destination
+        and (c.role = 'process' or o.via = 'parent') as elsewhere,
+    m.destination = c.destination and m.partition_id is not null and c.partition_id is not null
+        and (m.partition_id <> c.partition_id or m.message_offset <> c.message_offset) as other_position,
+    coalesce(m.message_offset = c.message_offset and m.partition_id = c.partition_id, false) as same_position,
+    coalesce(c.message_id in (m.message_id, m.event_id), false)
+        or coalesce(c.event_id in (m.message_id, m.event_id), false) as same_id
+from c_one o join c_consumer c on c.n = o.n join c_message m on m.n = o.message
+where coalesce(m.batch_count, 1) <= 1 and coalesce(c.batch_count, 1) <= 1;
+
+create or replace temp table c_stale as
+select n, message, via from c_told t
+where elsewhere or other_position
+    or (not same_position and (n in (
+        select t.n from c_told t join c_message m
+            on m.system = t.system and m.destination = t.destination
+            and m.partition_id = t.partition_id and m.message_offset = t.message_offset)))
+    or (not same_id and not same_position and (n in (
+        select t.n from c_told t join c_message m
+            on m.system = t.system and m.destination = t.destination and m.message_id = t.message_id)));
+
+create or replace temp table c_edge as
+select consumer, message, 0 as evidence, via, via as context, partition_id, message_offset, message_id,
+    consumer as basis, false as ambiguous
+from c_context where consumer not in (select n from c_stale);
+
+create or replace temp table c_unclear (n bigint);

@@ -1,0 +1,36 @@
+-- Deliveries: one message at one consumer group. The group is the span's own, else the one its service names elsewhere
+-- for this message, else the service. A batch send is one message per position or id its consumers name, else per
+-- consumer. Attempts are process spans, else receive spans; one directly or deeper inside another is the same attempt.
+
+create or replace temp table c_handled as
+select e.consumer, e.message, e.evidence, e.via, e.context, e.ambiguous, c.role, c.kind, c.failed, c.service,
+    c.consumer_group, c.start_unix_nano, c.end_unix_nano,
+    coalesce(e.partition_id, c.partition_id) as partition_id,
+    coalesce(e.message_offset, c.message_offset) as message_offset,
+    coalesce(e.message_id, c.message_id) as message_id,
+    coalesce(c.consumer_group, max(c.consumer_group) over (partition by e.message, c.service), c.service) as grp,
+    case when m.batch_count > 1 then coalesce(
+        case when e.message_offset is not null then concat(e.partition_id, ':', e.message_offset) end,
+        case when c.message_offset is not null then concat(c.partition_id, ':', c.message_offset) end,
+        e.message_id, c.message_id, concat('#', e.basis)) else '' end as part
+from c_edge e join c_consumer c on c.n = e.consumer join c_message m on m.n = e.message;
+
+create or replace temp table c_attempt as
+with outranked as (
+    select * from c_handled
+    qualify role = 'process' or not bool_or(role = 'process') over (partition by message, part, grp)
+)
+select a.* from outranked a
+where not exists (
+    select 1 from c_owner o join outranked b on b.consumer = o.owner
+    where o.n = a.consumer and b.consumer < a.consumer and b.message = a.message and b.part = a.part and b.grp = a.grp);
+
+create or replace temp table c_delivery as
+select message, part, grp, count(*) as attempts, min(evidence) as evidence,
+    arg_min(context, (evidence, consumer)) as context,
+    max(consumer_group) as consumer_group, max(service) as service,
+    max(partition_id) as partition_id, max(message_offset) as message_offset, max(message_id) as message_id,
+    min(consumer) as first_attempt, max(consumer) as last_attempt,
+    min(consumer) filter (not failed) as first_success, bool_or(ambiguous) as ambiguous,
+    list(consumer order by consumer) as attempt_list
+from c_attempt group by message, part, grp;
