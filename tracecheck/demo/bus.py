@@ -1,6 +1,9 @@
 """The demo's topics and groups on whatever Kafka there is, and how to know that everything sent has been handled."""
 
 import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import NewTopic, OffsetSpec
@@ -18,6 +21,7 @@ READERS = (
 """Consumer groups and what they read, upstream first."""
 
 TOPICS = ("orders", "reservations", "payments", "shipments")
+READY_WITHIN_S = 30.0
 POLL_S = 0.1
 """Kafka pushes no news of commits; a look costs a few milliseconds."""
 
@@ -52,7 +56,7 @@ class Bus:
         """Move every group to the end of its topics, past what an earlier, broken-off demo left on a shared broker."""
         for group, topics in READERS:
             places = self._places(topics)
-            self._admin.reset_group_offsets(group, dict.fromkeys(places, OffsetSpec.LATEST))
+            _patiently(partial(self._admin.reset_group_offsets, group, dict.fromkeys(places, OffsetSpec.LATEST)))
 
     def await_handled(self, timeout_s: float) -> None:
         """Wait until every group has committed all there is. Raises `EnvironmentFault` naming the group that has not.
@@ -79,7 +83,19 @@ class Bus:
 
     def _behind(self, group: str, topics: tuple[str, ...]) -> int:
         places = self._places(topics)
-        ends = self._admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
-        committed = self._admin.list_group_offsets({group: places})[group]
+        ends = _patiently(partial(self._admin.list_partition_offsets, dict.fromkeys(places, OffsetSpec.LATEST)))
+        committed = _patiently(partial(self._admin.list_group_offsets, {group: places}))[group]
         done = {place: committed[place].offset if place in committed else 0 for place in places}
         return sum(max(0, int(ends[place].offset) - max(0, done[place])) for place in places)
+
+
+def _patiently(ask: Callable[[], Any]) -> Any:
+    """Return the broker's answer; ask again while it says that it is not ready (a new one looks for coordinators)."""
+    deadline = time.monotonic() + READY_WITHIN_S
+    while True:
+        try:
+            return ask()
+        except KafkaError as error:
+            if not error.retriable or time.monotonic() > deadline:
+                raise BrokerUnavailable(f"the Kafka broker refused what the demo needs: {error}") from error
+        time.sleep(POLL_S)
