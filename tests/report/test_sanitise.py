@@ -160,7 +160,5 @@ class _Seen(HTMLParser):
             self.cells.append("")
 
     def handle_data(self, data: str) -> None:
-        if self.cells and data.strip(" \n") and self.tags[-1] in {"td", "th", "code"}:
-            self.cells[-1] += data
-        elif self.cells and data and self.tags[-1] == "td":
+        if self.cells and self.tags[-1] in {"td", "th", "code"}:
             self.cells[-1] += data

@@ -135,6 +135,7 @@ _BY_CAUSE: dict[Cause, dict[str, Any]] = {
     Cause.DUPLICATE_DELIVERY: {"span": CHARGED, "count": 2, "evidence": ("2 successful attempts, 1.2 s apart",)},
     Cause.DUPLICATE_SEND: {
         "step": "placed",
+        "service": "checkout",
         "span": SENT,
         "count": 2,
         "evidence": ("event id e-9 was sent as orders[0]@41 and orders[0]@42",),
