@@ -5,7 +5,7 @@ the parsed document. Unknown fields are ignored at every depth, `null` means abs
 one counts. A malformed span is left out and counted; only a broken envelope refuses the request.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from tracecheck.errors import DecodeError
@@ -14,23 +14,24 @@ from tracecheck.receiver import decoded as common
 from tracecheck.receiver import json_values as read
 from tracecheck.receiver.decoded import MAX_VALUE_DEPTH, Decoded, Notes, Refused
 
-ReadId = Callable[[object, int, Notes], bytes]
-"""Turns the JSON form of an id into bytes: (value, wanted length, notes)."""
 
-
-def decode_json(body: bytes | str, *, read_id: ReadId = read.hex_id) -> Decoded:
+def decode_json(body: bytes | str) -> Decoded:
     """Decodes one OTLP/JSON trace request.
 
     Raises `DecodeError` when the text is no JSON object, its envelope is malformed, or it nests too deeply.
     """
     notes = Notes()
-    return decode_document(read.load_object(body, notes), notes, read_id=read_id)
+    return decode_document(read.load_object(body, notes), notes)
 
 
-def decode_document(document: Mapping[str, Any], notes: Notes, *, read_id: ReadId = read.hex_id) -> Decoded:
-    """As `decode_json`, for a document already parsed by `json_values.load_object`."""
+def decode_document(document: Mapping[str, Any], notes: Notes, *, in_file: bool = False) -> Decoded:
+    """As `decode_json`, for a document already parsed by `json_values.load_object`.
+
+    `in_file` accepts what backends write into files and no sender may send: base64 ids, enums by name, and ids that
+    lost their leading zeros.
+    """
     try:
-        return notes.decoded(_Walk(notes, read_id).request(document))
+        return notes.decoded(_Walk(notes, in_file).request(document))
     except Refused as refused:
         raise DecodeError(f"the body is no OTLP trace request: {refused}") from None
 
@@ -38,9 +39,10 @@ def decode_document(document: Mapping[str, Any], notes: Notes, *, read_id: ReadI
 class _Walk:
     """One pass over one request."""
 
-    def __init__(self, notes: Notes, read_id: ReadId) -> None:
+    def __init__(self, notes: Notes, in_file: bool) -> None:
         self._notes = notes
-        self._read_id = read_id
+        self._read_id = read.file_id if in_file else read.hex_id
+        self._name_notes = Notes() if in_file else notes
 
     def request(self, document: Mapping[str, Any]) -> list[Span]:
         spans: list[Span] = []
@@ -81,10 +83,10 @@ class _Walk:
             span_id=common.span_id_of(self._read_id(span.get("spanId"), 8, notes)),
             parent_span_id=self._parent(span.get("parentSpanId")),
             name=self._text(span, "name"),
-            kind=common.kind_of(read.enum(span, "kind", _KIND_NAMES, notes), notes),
+            kind=common.kind_of(read.enum(span, "kind", _KIND_NAMES, self._name_notes), notes),
             start_unix_nano=read.uint64(span, "startTimeUnixNano"),
             end_unix_nano=read.uint64(span, "endTimeUnixNano"),
-            status=common.status_of(read.enum(status, "code", _STATUS_NAMES, notes), notes),
+            status=common.status_of(read.enum(status, "code", _STATUS_NAMES, self._name_notes), notes),
             status_message=self._text(status, "message"),
             trace_state=self._text(span, "traceState"),
             flags=read.uint32(span, "flags"),

@@ -18,13 +18,13 @@ from tracecheck.receiver.decoded import MAX_VALUE_DEPTH, Decoded, Notes, Refused
 from tracecheck.receiver.utf8_repair import repair_utf8
 
 
-def decode_protobuf(body: bytes) -> Decoded:
-    """Decodes one `ExportTraceServiceRequest`.
+def decode_protobuf(body: bytes, notes: Notes | None = None) -> Decoded:
+    """Decodes one `ExportTraceServiceRequest`, counting on in `notes` where the caller gives them.
 
     Spans with invalid ids are left out and counted; bad UTF-8, bad parents, bad links and repeated keys are repaired
     and counted. Raises `DecodeError` when the bytes are no such message, or a value nests over `MAX_VALUE_DEPTH`.
     """
-    notes = Notes()
+    notes = notes or Notes()
     spans: list[Span] = []
     for resource_spans in _parse(body, notes).resource_spans:
         for scope_spans in resource_spans.scope_spans:

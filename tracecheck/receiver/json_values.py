@@ -38,9 +38,9 @@ def load(body: bytes | str, notes: Notes) -> Any:
             body if isinstance(body, str) else _decoded(body, notes), parse_float=Decimal, parse_constant=_no_constant
         )
     except RecursionError:
-        raise DecodeError("the body nests too deeply") from None
+        raise DecodeError("the JSON nests too deeply") from None
     except ValueError as error:
-        raise DecodeError(f"the body is no valid JSON: {error}") from None
+        raise DecodeError(f"not valid JSON: {error}") from None
 
 
 def an_object(value: object, what: str) -> Mapping[str, Any]:

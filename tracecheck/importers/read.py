@@ -1,0 +1,140 @@
+"""One file to pieces: which format it is, decided by its content, and its parts as they come.
+
+JSON is tried line by line first, so that a long recording never has to fit into memory; a document that spans lines is
+read whole. The formats are the registry below: a new one is a file beside this one and a name in the tuple.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO
+
+from tracecheck.errors import DecodeError
+from tracecheck.importers.jaeger_json import JAEGER_JSON
+from tracecheck.importers.otlp_json import OTLP_JSON, is_other_signal
+from tracecheck.importers.otlp_protobuf import read_protobuf
+from tracecheck.importers.piece import JsonFormat, Piece, Unrecognised
+from tracecheck.importers.sources import READ_ERRORS, Source
+from tracecheck.importers.zipkin_json import ZIPKIN_JSON
+from tracecheck.receiver import json_values
+from tracecheck.receiver.decoded import Notes
+
+JSON_FORMATS: tuple[JsonFormat, ...] = (OTLP_JSON, JAEGER_JSON, ZIPKIN_JSON)
+
+_BOM = b"\xef\xbb\xbf"
+_MAX_UNRECOGNISED_LINES = 1000
+"""Lines of no format that may stand before the first good one; a text file of another kind is given up here."""
+
+_EXPECTED = ", ".join([*(known.name for known in JSON_FORMATS), "OTLP protobuf"])
+
+
+def read_source(source: Source) -> Iterator[Piece]:
+    """The pieces of one input. Raises `Unrecognised` when nothing in it is of any known format."""
+    try:
+        with source.open() as stream:
+            yield from _read(stream)
+    except READ_ERRORS as error:
+        yield Piece(unreadable=f"the file cannot be read to its end: {error}")
+
+
+def _read(stream: BinaryIO) -> Iterator[Piece]:
+    head = stream.peek(64)[:64].removeprefix(_BOM)  # type: ignore[attr-defined]
+    if head.lstrip()[:1] in (b"{", b"[") and not head.startswith(b"\n"):
+        yield from _read_json(stream)
+        return
+    content = stream.read()
+    notes = Notes()
+    spans = read_protobuf(content, notes)
+    if spans is not None:
+        yield Piece(spans=spans, notes=notes)
+    elif content.strip():
+        yield from _lines_or_document(content)
+    else:
+        yield Piece()
+
+
+def _read_json(stream: BinaryIO) -> Iterator[Piece]:
+    """Line by line when the first line is a JSON value of its own, else as one document."""
+    first = stream.readline()
+    while first and not first.strip():
+        first = stream.readline()
+    try:
+        json_values.load(first, Notes())
+    except DecodeError:
+        yield from _lines_or_document(first + stream.read())
+    else:
+        yield from _read_lines(_chained(first, stream))
+
+
+def _lines_or_document(content: bytes) -> Iterator[Piece]:
+    """One document over many lines; when that is broken, whatever lines of it can be read alone."""
+    try:
+        document = json_values.load(content, Notes())
+    except DecodeError as error:
+        try:
+            yield from _read_lines(content.splitlines())
+        except Unrecognised:
+            raise Unrecognised(str(error)) from None
+    else:
+        yield from _documents([(None, document)])
+
+
+def _chained(first: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
+
+
+def _read_lines(lines: Iterable[bytes]) -> Iterator[Piece]:
+    """Pieces of JSON lines. Bad lines before the first good one wait for it, so that a file without any is refused
+    once and not per line."""
+    waiting: list[Piece] = []
+    recognised = False
+    for piece in _documents(_parsed(lines)):
+        recognised = recognised or piece.unreadable is None
+        if recognised:
+            yield from waiting
+            waiting.clear()
+            yield piece
+        elif len(waiting) < _MAX_UNRECOGNISED_LINES:
+            waiting.append(piece)
+        else:
+            break
+    if waiting:
+        raise Unrecognised(waiting[0].unreadable)
+
+
+def _parsed(lines: Iterable[bytes]) -> Iterator[tuple[int, Any]]:
+    """Each line that is not blank, with its number, parsed; a `DecodeError` stands for a line that does not parse."""
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                yield number, json_values.load(line, Notes())
+            except DecodeError as error:
+                yield number, error
+
+
+def _documents(documents: Iterable[tuple[int | None, Any]]) -> Iterator[Piece]:
+    together: dict[str, list[Any]] = {}
+    for line, document in documents:
+        known = next((known for known in JSON_FORMATS if known.recognises(document)), None)
+        if isinstance(document, DecodeError):
+            yield Piece(line=line, unreadable=str(document))
+        elif known is not None and known.whole_file:
+            together.setdefault(known.name, []).append(document)
+        elif known is not None:
+            yield _piece(known, [document], line)
+        elif is_other_signal(document):
+            yield Piece(line=line, skipped=True)
+        elif line is None:
+            raise Unrecognised(f"it is JSON, and none of {_EXPECTED}")
+        else:
+            yield Piece(line=line, unreadable=f"the line is JSON, and none of {_EXPECTED}")
+    for known in JSON_FORMATS:
+        if known.name in together:
+            yield _piece(known, together[known.name], None)
+
+
+def _piece(known: JsonFormat, documents: list[Any], line: int | None) -> Piece:
+    notes = Notes()
+    try:
+        return Piece(line=line, spans=known.read(documents, notes), notes=notes)
+    except DecodeError as error:
+        return Piece(line=line, unreadable=str(error))

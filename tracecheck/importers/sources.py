@@ -1,0 +1,74 @@
+"""Where imported bytes come from: files, folders and standard input, compressed or not. Names decide nothing."""
+
+import gzip
+import io
+import shutil
+import sys
+import tempfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from tracecheck.errors import InvalidFile
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+STDIN = "-"
+_GZIP_MAGIC, _ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+
+READ_ERRORS = (OSError, EOFError, zlib.error, zstd.ZstdError)
+"""What reading a source may raise: it went away, or its compression is damaged or cut."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One input. `chosen` is False for a file met in a folder: the user never said that it holds traces."""
+
+    name: str
+    path: Path
+    chosen: bool = True
+    kept: Any = None
+    """Keeps the private copy of standard input alive."""
+
+    def open(self) -> BinaryIO:
+        """Its decompressed bytes from the start; may be opened again. Raises and yields `READ_ERRORS`."""
+        stream = self.path.open("rb")
+        head = stream.peek(4)[:4]
+        if head.startswith(_GZIP_MAGIC):
+            return cast(BinaryIO, io.BufferedReader(gzip.GzipFile(fileobj=stream)))
+        if head == _ZSTD_MAGIC:
+            return cast(BinaryIO, io.BufferedReader(zstd.ZstdFile(stream)))
+        return stream
+
+
+def find_sources(paths: Sequence[Path | str]) -> list[Source]:
+    """The inputs behind the paths: `-` is standard input, a folder stands for all its files that are not hidden.
+
+    Raises `InvalidFile` naming every path that does not exist.
+    """
+    missing = [f"{path}: no such file or folder" for path in paths if str(path) != STDIN and not Path(path).exists()]
+    if missing:
+        raise InvalidFile(missing)
+    return [source for path in paths for source in _sources(path)]
+
+
+def _sources(path: Path | str) -> Iterator[Source]:
+    if str(path) == STDIN:
+        copy = tempfile.NamedTemporaryFile(prefix="tracecheck-")  # noqa: SIM115 - lives as long as its source
+        shutil.copyfileobj(sys.stdin.buffer, copy)
+        copy.flush()
+        yield Source(name="<stdin>", path=Path(copy.name), kept=copy)
+        return
+    path = Path(path)
+    if not path.is_dir():
+        yield Source(name=str(path), path=path)
+        return
+    for found in sorted(path.rglob("*")):
+        hidden = any(part.startswith(".") for part in found.relative_to(path).parts)
+        if found.is_file() and not hidden:
+            yield Source(name=str(found), path=found, chosen=False)
