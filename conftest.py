@@ -1,0 +1,3 @@
+"""What every test of both distributions can ask for."""
+
+pytest_plugins = ["pytester", "tests.services.fixtures"]
