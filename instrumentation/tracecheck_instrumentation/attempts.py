@@ -1,5 +1,6 @@
 """How often this process has begun a message for a group: Kafka does not say. Bounded, the oldest are forgotten."""
 
+import os
 from collections import OrderedDict
 from collections.abc import Hashable
 from threading import Lock
@@ -22,6 +23,11 @@ def begin(key: Hashable) -> int:
 
 
 def forget_all() -> None:
-    """Start over (tests, and a forked child)."""
-    with _lock:
-        _begun.clear()
+    """Start over (in tests, and in a forked child, where the lock may be left held)."""
+    global _lock
+    _lock = Lock()
+    _begun.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=forget_all)

@@ -22,16 +22,18 @@ from tracecheck_instrumentation.scope import release
 from tracecheck_instrumentation.tracing import tracer
 
 _EVENT_ID = context_api.create_key("tracecheck-event-id")
+_MESSAGE = context_api.create_key("tracecheck-message")
 
 
 class Handling:
     """A message (or a batch) being worked on. `with` yields the span; `begin` and `end` serve loops."""
 
-    __slots__ = ("_endpoint", "_messages", "_span", "_token")
+    __slots__ = ("_endpoint", "_messages", "_nested", "_span", "_token")
 
     def __init__(self, endpoint: Endpoint | None, messages: Sequence[Message]) -> None:
         self._endpoint = endpoint
         self._messages = messages
+        self._nested = False
         self._span: Span = INVALID_SPAN
         self._token: Token[Context] | None = None
 
@@ -46,8 +48,12 @@ class Handling:
 
     @harmless
     def begin(self) -> None:
-        """Open the span and make the message's context current."""
+        """Open the span and make the message's context current. Inside a span for the same message that one serves."""
         if self._endpoint is None or not self._messages:
+            return
+        if len(self._messages) == 1 and _is_being_handled(self._messages[0]):
+            self._nested = True
+            self._span = trace.get_current_span()
             return
         if len(self._messages) == 1:
             self._span, context = _start_one(self._endpoint, self._messages[0])
@@ -63,7 +69,8 @@ class Handling:
             self._span.set_status(Status(StatusCode.ERROR, str(error)))
             if isinstance(error, BaseException):
                 self._span.record_exception(error)
-        self._span.end()
+        if not self._nested:
+            self._span.end()
         if self._token is not None:
             release(self._token)
             self._token = None
@@ -87,7 +94,10 @@ def message_context(message: Message) -> tuple[Context, dict[str, str]]:
 
 def message_link(message: Message) -> Link | None:
     """Return a link to the cause of `message` that carries its identity; None if it carries no context."""
-    context, fields = message_context(message)
+    return _link(message, *message_context(message))
+
+
+def _link(message: Message, context: Context, fields: dict[str, str]) -> Link | None:
     cause = trace.get_current_span(context).get_span_context()
     if not cause.is_valid:
         return None
@@ -115,11 +125,12 @@ def _start_one(endpoint: Endpoint, message: Message) -> tuple[Span, Context]:
         attributes[names.RETRY_OF] = retry_of
     attributes[names.ATTEMPT] = message.delivered_before + _attempt(endpoint, message, found)
     span = tracer().start_span(f"process {message.destination}", parent, SpanKind.CONSUMER, attributes, links)
-    return span, trace.set_span_in_context(span, context)
+    return span, context_api.set_value(_MESSAGE, message, trace.set_span_in_context(span, context))
 
 
 def _start_batch(endpoint: Endpoint, messages: Sequence[Message]) -> tuple[Span, Context]:
-    links = [link for message in messages if (link := message_link(message))]
+    brought = [message_context(message) for message in messages]
+    links = [link for message, found in zip(messages, brought, strict=True) if (link := _link(message, *found))]
     attributes = _process_attributes(endpoint)
     attributes[names.BATCH_COUNT] = len(messages)
     destinations = {message.destination for message in messages}
@@ -130,13 +141,22 @@ def _start_batch(endpoint: Endpoint, messages: Sequence[Message]) -> tuple[Span,
 
     context = clean(context_api.get_current())
     for key in (names.CORRELATION_ID, names.RUN_ID):
-        values = {baggage.get_baggage(key, message_context(message)[0]) for message in messages}
+        values = {baggage.get_baggage(key, each) for each, _ in brought}
         if len(values) == 1 and isinstance(shared := values.pop(), str):
             context = baggage.set_baggage(key, shared, context)
     parent = trace.set_span_in_context(trace.get_current_span(), context)
     name = f"process {','.join(sorted(destinations))}"
     span = tracer().start_span(name, parent, SpanKind.CONSUMER, attributes, links)
     return span, trace.set_span_in_context(span, context)
+
+
+def _is_being_handled(message: Message) -> bool:
+    current = context_api.get_value(_MESSAGE)
+    if not isinstance(current, Message) or not trace.get_current_span().is_recording():
+        return False
+    if message.offset is not None:
+        return current.identity() == message.identity()
+    return bool(message.carrier) and current.carrier is message.carrier
 
 
 def _process_attributes(endpoint: Endpoint) -> dict[str, AttributeValue]:

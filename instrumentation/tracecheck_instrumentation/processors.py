@@ -35,8 +35,7 @@ class SpanCount(SpanProcessor):
     """Counts what is handed to the exporter: every sampled span that ended in this process, except flush marks."""
 
     def __init__(self) -> None:
-        self._count = 0
-        self._lock = Lock()
+        self._start_over()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._start_over)
 
@@ -61,8 +60,9 @@ class KeepsFlushMark(Sampler):
 
     def __init__(self, configured: Sampler) -> None:
         self._configured = configured
-        self._lock = Lock()
-        self.sampled_out = 0
+        self._start_over()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._start_over)
 
     def should_sample(
         self,
@@ -82,6 +82,10 @@ class KeepsFlushMark(Sampler):
             with self._lock:
                 self.sampled_out += 1
         return result
+
+    def _start_over(self) -> None:
+        self._lock = Lock()
+        self.sampled_out = 0
 
     def get_description(self) -> str:
         """Return the configured sampler's description."""

@@ -4,6 +4,7 @@ The caller never waits for that answer. A send whose answer never comes is ended
 an offset, so that it claims no more than it knows.
 """
 
+import os
 from threading import Lock
 
 from opentelemetry import context as context_api
@@ -122,8 +123,17 @@ def end_open_sends() -> None:
         sending.unanswered()
 
 
+def forget_open_sends() -> None:
+    """Leave the parent's open sends to the parent (in a forked child)."""
+    global _lock
+    _lock = Lock()
+    _open.clear()
+
+
 _open: dict[int, Sending] = {}
 _lock = Lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=forget_open_sends)
 
 
 def _remember(sending: Sending) -> None:

@@ -23,7 +23,7 @@ from wrapt import wrap_function_wrapper
 
 from tracecheck_instrumentation import names
 from tracecheck_instrumentation.handling import message_link
-from tracecheck_instrumentation.health import harmless
+from tracecheck_instrumentation.health import harmless, ignored
 from tracecheck_instrumentation.loop import HandledLoop
 from tracecheck_instrumentation.messages import Endpoint, Message, first_server
 from tracecheck_instrumentation.scope import release
@@ -118,6 +118,10 @@ def _send(wrapped: Any, producer: Any, args: tuple[Any, ...], kwargs: dict[str, 
     try:
         future = wrapped(**arguments)
     except BaseException as error:
+        if not _reached(wrapped.__wrapped__, error):
+            sending.failed(error)
+            ignored("error:upstream send", error)
+            return wrapped.__wrapped__(*args, **kwargs)
         sending.failed(error)
         raise
     finally:
@@ -146,6 +150,18 @@ def _open_send(producer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     sending, headers = start_send(tracer(), _endpoint(producer), message)
     arguments["headers"] = headers + [(name, text.encode()) for name, text in sending.own_headers]
     return sending, arguments
+
+
+def _reached(client_send: Any, error: BaseException) -> bool:
+    # Between us and the client stands upstream, with whatever propagators are configured; their faults are not the
+    # service's. The traceback tells whether the client's own code had begun.
+    code = getattr(client_send, "__code__", None)
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code is code:
+            return True
+        traceback = traceback.tb_next
+    return code is None
 
 
 @harmless
@@ -183,7 +199,12 @@ class _Upstream(TracerProvider, Tracer):
 # --- receive ----------------------------------------------------------------------------------------------------------
 
 
-def _iter(_wrapped: Callable[..., Any], consumer: Any, _args: tuple[Any, ...], _kwargs: dict[str, Any]) -> Any:
+def _iter(wrapped: Callable[..., Any], consumer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return _handled(consumer) or wrapped(*args, **kwargs)
+
+
+@harmless
+def _handled(consumer: Any) -> Iterator[Any]:
     return ADAPTER.handled(consumer)
 
 
