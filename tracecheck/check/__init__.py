@@ -1,0 +1,6 @@
+"""Expectation x chain -> findings and verdict."""
+
+from tracecheck.check.evaluate import evaluate
+from tracecheck.check.store_check import check_store
+
+__all__ = ["check_store", "evaluate"]

@@ -1,0 +1,76 @@
+"""Doubts about the evidence of a met step. They can make a verdict inconclusive, never green."""
+
+from tracecheck.check.index import Unit
+from tracecheck.check.scene import Case, spoken
+from tracecheck.model import Cause, Finding, SpanBrief, Verdict
+
+
+def doubts(case: Case, unit: Unit) -> list[Finding]:
+    """What speaks against believing the spans that met a step."""
+    found = [*_skew(case, unit), *_cycle(case, unit)]
+    spans = [span for key in unit.keys if (span := case.scene.index.spans.get(key)) is not None]
+    if any(span.conflicting for span in spans):
+        found.append(_doubt(case, unit, Cause.CONFLICTING_SPAN, "different spans were stored under one id"))
+    codes = unit.hop.findings if unit.hop is not None else ()
+    if Cause.AMBIGUOUS in codes:
+        found.append(_doubt(case, unit, Cause.AMBIGUOUS, "several open sends could have been its message"))
+    if Cause.STALE_CONTEXT in codes:
+        stale = "its trace context is that of another message; partition and offset decided"
+        found.append(_doubt(case, unit, Cause.STALE_CONTEXT, stale, Verdict.PASS))
+    return found
+
+
+def _skew(case: Case, unit: Unit) -> list[Finding]:
+    """A delivery that began before its message was even being sent. A budget measured over such clocks says nothing."""
+    producer = unit.producer
+    if producer is None or unit.start_unix_nano >= producer.start_unix_nano:
+        return []
+    ahead = unit.start_unix_nano - producer.start_unix_nano
+    verdict = Verdict.PASS if case.step.within_ns is None else Verdict.INCONCLUSIVE
+    fact = f"{unit.service} began {spoken(-ahead)} before {producer.service} began to send"
+    found = _doubt(case, unit, Cause.CLOCK_SKEW, fact, verdict, last_good=producer, measured_ns=ahead)
+    return [found]
+
+
+def _cycle(case: Case, unit: Unit) -> list[Finding]:
+    if Cause.CYCLE not in case.scene.index.chain.summary.findings:
+        return []
+    inside = [key for key in unit.keys if _returns(case, key)]
+    return [_doubt(case, unit, Cause.CYCLE, "its spans name each other as causes")] if inside else []
+
+
+def _returns(case: Case, key: tuple[str, str]) -> bool:
+    """True if a span follows from itself."""
+    index = case.scene.index
+    waiting = [key]
+    seen: set[tuple[str, str]] = set()
+    while waiting:
+        for edge in index.causes.get(waiting.pop(), ()):
+            if edge.cause == key:
+                return True
+            if edge.cause not in seen:
+                seen.add(edge.cause)
+                waiting.append(edge.cause)
+    return False
+
+
+def _doubt(
+    case: Case,
+    unit: Unit,
+    code: Cause,
+    fact: str,
+    verdict: Verdict = Verdict.INCONCLUSIVE,
+    *,
+    last_good: SpanBrief | None = None,
+    measured_ns: int | None = None,
+) -> Finding:
+    return case.finding(
+        code,
+        verdict,
+        service=unit.service,
+        consumer_group=unit.group or case.pattern.group,
+        span=unit.succeeded or unit.briefs[0],
+        last_good=last_good or unit.producer or case.last_good,
+        measured_ns=measured_ns,
+        evidence=(fact,),
+    )

@@ -1,0 +1,114 @@
+"""`duplicate_delivery`, `duplicate_send`, `duplicate_effect`: something happened twice."""
+
+from collections import defaultdict
+
+from tracecheck.check.index import Unit, brief_of, repeats
+from tracecheck.check.scene import Case, message_name, spoken
+from tracecheck.expect import Role
+from tracecheck.expect.model import Duplicates, Policy
+from tracecheck.model import Cause, Finding, SpanBrief, Verdict
+from tracecheck.semconv.names import EFFECT_EVENT
+
+EFFECT_KEY = "tracecheck.effect.key"
+
+
+def of_units(case: Case, units: tuple[Unit, ...]) -> list[Finding]:
+    """The duplicates among what met a step, judged by the expectation's policy."""
+    policy = case.scene.expectation.duplicates or Duplicates()
+    found: list[Finding] = []
+    for unit in units:
+        if unit.role is Role.PROCESS and policy.deliveries is not Policy.ALLOW:
+            found += _delivery(case, unit, _verdict(policy.deliveries))
+        if unit.role is Role.SEND and policy.sends is not Policy.ALLOW:
+            found += _send(case, unit, _verdict(policy.sends))
+    if policy.effects is not Policy.ALLOW:
+        found += _effects(case, units, _verdict(policy.effects))
+    return found
+
+
+def consequence(case: Case, unit: Unit) -> bool:
+    """True if all its spans follow from one delivery that was itself handled twice: that is the cause, not this."""
+    for delivery in case.scene.index.duplicated:
+        reached = case.scene.reached(delivery.keys)
+        if not set(unit.keys) & set(delivery.keys) and all(key in reached for key in unit.keys):
+            return True
+    return False
+
+
+def _delivery(case: Case, unit: Unit, verdict: Verdict) -> list[Finding]:
+    again = repeats(unit)
+    if not again or unit.succeeded is None:
+        return []
+    others = sum(brief.error is None for brief in again)
+    apart = spoken(again[0].start_unix_nano - unit.succeeded.end_unix_nano)
+    return [
+        case.finding(
+            Cause.DUPLICATE_DELIVERY,
+            verdict,
+            service=again[0].service,
+            consumer_group=unit.group or case.pattern.group,
+            span=again[0],
+            last_good=unit.succeeded,
+            count=1 + len(again),
+            evidence=(f"{1 + others} successful attempts, another began {apart} after the first ended",),
+            detail={"attempts": len(unit.briefs)},
+        )
+    ]
+
+
+def _send(case: Case, unit: Unit, verdict: Verdict) -> list[Finding]:
+    if len(unit.briefs) < 2 or consequence(case, unit):
+        return []
+    sent = " and ".join(message_name(brief) for brief in unit.briefs[:4])
+    return [
+        case.finding(
+            Cause.DUPLICATE_SEND,
+            verdict,
+            service=unit.service,
+            span=unit.briefs[1],
+            last_good=unit.briefs[0],
+            count=len(unit.briefs),
+            evidence=(f"event id {unit.event_id} was sent as {sent}",),
+        )
+    ]
+
+
+def _effects(case: Case, units: tuple[Unit, ...], verdict: Verdict) -> list[Finding]:
+    """Effects on the step's own spans and below them, up to the next message: one key, one service, twice."""
+    applied: dict[tuple[str, str], list[SpanBrief]] = defaultdict(list)
+    for key in _own_spans(case, units):
+        span = case.scene.index.spans[key]
+        for event in span.events:
+            if event.name == EFFECT_EVENT:
+                applied[(span.service, str(event.attributes.get(EFFECT_KEY)))].append(brief_of(span))
+    twice = {key: briefs for key, briefs in applied.items() if len(briefs) > 1}
+    return [
+        case.finding(
+            Cause.DUPLICATE_EFFECT,
+            verdict,
+            service=service,
+            span=briefs[1],
+            last_good=briefs[0],
+            count=len(briefs),
+            evidence=(f"effect {effect} applied {'twice' if len(briefs) == 2 else f'{len(briefs)} times'}",),
+            detail={"effect": effect},
+        )
+        for (service, effect), briefs in sorted(twice.items())
+    ]
+
+
+def _own_spans(case: Case, units: tuple[Unit, ...]) -> list[tuple[str, str]]:
+    """The units' spans and all below them that no message edge separates, by start."""
+    index = case.scene.index
+    waiting = [key for unit in units if unit.role is not Role.SEND for key in unit.keys if key in index.spans]
+    seen = set(waiting)
+    while waiting:
+        for edge in index.effects.get(waiting.pop(), ()):
+            if not edge.is_message and edge.effect not in seen and edge.effect in index.spans:
+                seen.add(edge.effect)
+                waiting.append(edge.effect)
+    return sorted(seen, key=lambda key: (index.spans[key].start_unix_nano, key))
+
+
+def _verdict(policy: Policy) -> Verdict:
+    return Verdict.FAIL if policy is Policy.FORBID else Verdict.PASS

@@ -1,0 +1,96 @@
+"""`late`: it came, after its budget; with where the time went."""
+
+from collections.abc import Mapping
+
+from tracecheck.check.index import Unit
+from tracecheck.check.scene import Case, Scene, StepState, details, finding, spoken
+from tracecheck.model import Cause, Finding, Verdict
+
+
+def took_ns(case: Case, unit: Unit) -> int | None:
+    """From the latest instant of the steps before to the unit's own; None if one of them is not known.
+
+    Where a step before was met several times, the one that led to this unit counts.
+    """
+    instants: list[int] = []
+    for state in case.before:
+        if state.instant_unix_nano is None:
+            return None
+        leading = [one for one in state.units if case.scene.rank(one.keys, unit) is not None]
+        if len(state.units) == 1 or not leading:
+            instants.append(state.instant_unix_nano)
+        else:
+            instants.append(max(one.instant_unix_nano for one in leading))
+    return unit.instant_unix_nano - max(instants)
+
+
+def step_late(case: Case, state: StepState) -> list[Finding]:
+    """The step came after its `within`. What was seen is enough: this fails at once."""
+    limit, unit = case.step.within_ns, state.deciding
+    if limit is None or unit is None or state.took_ns is None or state.took_ns <= limit:
+        return []
+    span = unit.succeeded or unit.briefs[-1]
+    return [
+        case.finding(
+            Cause.LATE,
+            service=span.service,
+            consumer_group=unit.group or case.pattern.group,
+            span=span,
+            measured_ns=state.took_ns,
+            evidence=_where_time_went(unit),
+            detail=_parts(unit),
+        )
+    ]
+
+
+def chain_late(scene: Scene, states: Mapping[str, StepState], *, already: bool) -> list[Finding]:
+    """The whole took longer than the chain's `within`, although no single step was late."""
+    limit = scene.expectation.within_ns
+    met = [state for state in states.values() if state.deciding is not None and not state.step.optional]
+    if limit is None or already or not met:
+        return []
+    opened = next(state.instant_unix_nano for state in states.values() if state.step.after is None)
+    last = max(met, key=lambda state: state.instant_unix_nano or 0)
+    if opened is None or last.deciding is None:
+        return []
+    took = last.deciding.instant_unix_nano - opened
+    if took <= limit:
+        return []
+    slowest = sorted((state for state in met if state.took_ns), key=lambda state: -(state.took_ns or 0))[:3]
+    spent = tuple(f"{state.step.name} took {spoken(state.took_ns or 0)}" for state in slowest)
+    return [
+        finding(
+            scene,
+            Cause.LATE,
+            Verdict.FAIL,
+            step=last.step.name,
+            service=last.deciding.service,
+            destination=last.deciding.destination,
+            consumer_group=last.deciding.group,
+            span=last.deciding.succeeded or last.deciding.briefs[-1],
+            last_good=scene.anchor.briefs[0],
+            expected=f"{last.step.name} within {spoken(limit)} of {scene.expectation.anchor.name}",
+            measured_ns=took,
+            limit_ns=limit,
+            evidence=spent,
+        )
+    ]
+
+
+def _where_time_went(unit: Unit) -> tuple[str, ...]:
+    hop = unit.hop
+    if hop is None:
+        span = unit.succeeded or unit.briefs[-1]
+        return (f"the span itself took {spoken(span.end_unix_nano - span.start_unix_nano)}",)
+    parts = [("transit", hop.transit_ns), ("processing", hop.processing_ns)]
+    facts = [", ".join(f"{name} {spoken(value)}" for name, value in parts if value is not None)]
+    if hop.attempts > 1:
+        facts.append(f"{hop.attempts} attempts")
+    return tuple(fact for fact in facts if fact)
+
+
+def _parts(unit: Unit) -> dict[str, object]:
+    hop = unit.hop
+    if hop is None:
+        return {}
+    return dict(details(transit_ns=hop.transit_ns, processing_ns=hop.processing_ns, attempts=hop.attempts))

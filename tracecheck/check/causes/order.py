@@ -1,0 +1,66 @@
+"""`out_of_order`: an effect before its cause, or one key of one partition handled against its offsets."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from itertools import pairwise
+
+from tracecheck.check.index import Key, Unit
+from tracecheck.check.scene import Case, Scene, StepState, finding, message_name
+from tracecheck.model import Cause, Finding, Verdict
+
+
+def before_its_cause(case: Case) -> Finding | None:
+    """A unit that meets the step led to the steps it should come after."""
+    for unit in case.scene.matching(case.pattern):
+        ranks = [case.scene.rank(unit.keys, one) for state in case.before for one in state.units]
+        if ranks and all(rank is not None for rank in ranks):
+            names = " and ".join(state.step.name for state in case.before)
+            return case.finding(
+                Cause.OUT_OF_ORDER,
+                service=unit.service,
+                span=unit.briefs[0],
+                evidence=(f"{case.step.name} came before {names}, which follows from it",),
+            )
+    return None
+
+
+def against_offsets(scene: Scene, states: Mapping[str, StepState]) -> list[Finding]:
+    """Deliveries of one key, partition and group that began against the order of their offsets, among the steps met."""
+    lanes: dict[tuple[str | None, ...], list[tuple[int, str, Unit]]] = defaultdict(list)
+    taken: set[tuple[Key, ...]] = set()
+    for name, state in states.items():
+        for unit in state.units:
+            offset = unit.hop.offset if unit.hop else None
+            if unit.hop is None or offset is None or unit.keys in taken:
+                continue
+            taken.add(unit.keys)
+            span = scene.index.spans.get(unit.keys[0])
+            key = span.messaging.key if span and span.messaging else None
+            if key is not None and unit.hop.partition is not None:
+                lanes[unit.hop.system, unit.destination, unit.hop.partition, unit.group, key].append(
+                    (offset, name, unit)
+                )
+    found: list[Finding] = []
+    for deliveries in lanes.values():
+        deliveries.sort(key=lambda one: one[2].start_unix_nano)
+        for (offset, _, first), (later_offset, name, second) in pairwise(deliveries):
+            if later_offset < offset:
+                found.append(_against(scene, name, first, second))
+    return found
+
+
+def _against(scene: Scene, step: str, first: Unit, second: Unit) -> Finding:
+    names = f"{message_name(first.briefs[0])} was handled before {message_name(second.briefs[0])}, same key"
+    return finding(
+        scene,
+        Cause.OUT_OF_ORDER,
+        Verdict.FAIL,
+        step=step,
+        service=second.service,
+        destination=second.destination,
+        consumer_group=second.group,
+        span=second.briefs[0],
+        last_good=first.briefs[0],
+        expected="one key of one partition handled in the order of its offsets",
+        evidence=(names,),
+    )

@@ -1,0 +1,255 @@
+"""One chain, laid out for checking: spans by id, causes both ways, and the units a step can be met by.
+
+A *unit* is one thing that can meet a step: a message (all sends of one event id), a delivery (one message at one
+consumer group, with all its attempts), or a span.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from tracecheck.expect import Role
+from tracecheck.model import Chain, Edge, Evidence, Hop, Operation, Span, SpanBrief, SpanKind, StatusCode
+
+Key = tuple[str, str]
+
+NEVER_ARRIVED = "span never arrived"
+"""The error of an attempt that `chains` knows only by the children it left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """One thing that can meet a step.
+
+    `briefs` are its spans, earliest first: the sends of a message, the attempts of a delivery, or the one span.
+    `succeeded` is the first that did not end in error. `producer` is the send of a delivery's message.
+    """
+
+    role: Role
+    briefs: tuple[SpanBrief, ...]
+    succeeded: SpanBrief | None
+    destination: str | None = None
+    group: str | None = None
+    hop: Hop | None = None
+    producer: SpanBrief | None = None
+    event_id: str | None = None
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """Keys of its spans."""
+        return tuple(key_of(brief) for brief in self.briefs)
+
+    @property
+    def service(self) -> str:
+        """The service of its first span."""
+        return self.briefs[0].service
+
+    @property
+    def start_unix_nano(self) -> int:
+        """When its first span began."""
+        return self.briefs[0].start_unix_nano
+
+    @property
+    def instant_unix_nano(self) -> int:
+        """When the step counts as done: the start of a send, else the end of the first success, else of the last."""
+        if self.role is Role.SEND:
+            return (self.succeeded or self.briefs[0]).start_unix_nano
+        return (self.succeeded or self.briefs[-1]).end_unix_nano
+
+
+def key_of(brief: SpanBrief | Span) -> Key:
+    """Row identity of a brief."""
+    return (brief.trace_id, brief.span_id)
+
+
+def brief_of(span: Span) -> SpanBrief:
+    """A span as findings show it."""
+    messaging = span.messaging
+    identity = messaging.identity if messaging else None
+    return SpanBrief(
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+        service=span.service,
+        name=span.name,
+        start_unix_nano=span.start_unix_nano,
+        end_unix_nano=span.end_unix_nano,
+        destination=messaging.destination if messaging else None,
+        consumer_group=messaging.consumer_group if messaging else None,
+        partition=identity.partition if identity else None,
+        offset=identity.offset if identity else None,
+        error=(span.status_message or "error") if span.status is StatusCode.ERROR else None,
+    )
+
+
+@dataclass(frozen=True)
+class Index:
+    """A chain with its look-ups, each built once when first asked for."""
+
+    chain: Chain
+    spans: dict[Key, Span] = field(init=False)
+    effects: dict[Key, list[Edge]] = field(init=False)
+    causes: dict[Key, list[Edge]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        effects: dict[Key, list[Edge]] = defaultdict(list)
+        causes: dict[Key, list[Edge]] = defaultdict(list)
+        for edge in self.chain.edges:
+            effects[edge.cause].append(edge)
+            causes[edge.effect].append(edge)
+        object.__setattr__(self, "spans", {span.key: span for span in self.chain.spans})
+        object.__setattr__(self, "effects", dict(effects))
+        object.__setattr__(self, "causes", dict(causes))
+
+    def units(self, role: Role) -> tuple[Unit, ...]:
+        """All units of a role, by start."""
+        if role is Role.SEND:
+            return self.messages
+        if role is Role.PROCESS:
+            return self.deliveries
+        return self.calls if role is Role.CALL else self.plain_spans
+
+    @cached_property
+    def deliveries(self) -> tuple[Unit, ...]:
+        """Every delivery, from the hops: the consumer of a batch may itself stand in another chain."""
+        return _by_start(_delivery(hop) for hop in self.chain.hops if hop.consumer is not None)
+
+    @cached_property
+    def messages(self) -> tuple[Unit, ...]:
+        """Every message sent, sends of one event id to one destination together."""
+        produced = {key_of(hop.producer): hop.producer for hop in self.chain.hops if hop.producer is not None}
+        for span in self.chain.spans:
+            if span.key not in produced and self._is_message(span):
+                produced[span.key] = brief_of(span)
+        consumed = {key_of(hop.producer) for hop in self.chain.hops if hop.producer and hop.consumer is not None}
+        together: dict[object, list[SpanBrief]] = defaultdict(list)
+        for key, brief in produced.items():
+            event_id = self.event_id(key)
+            together[(event_id, brief.destination) if event_id else key].append(brief)
+        return _by_start(self._message(briefs, consumed) for briefs in together.values())
+
+    @cached_property
+    def plain_spans(self) -> tuple[Unit, ...]:
+        """Every span by itself."""
+        return tuple(_span_unit(Role.SPAN, span) for span in self.chain.spans)
+
+    @cached_property
+    def calls(self) -> tuple[Unit, ...]:
+        """Every call to another service: CLIENT spans that are no messaging."""
+        return tuple(
+            _span_unit(Role.CALL, span)
+            for span in self.chain.spans
+            if span.kind is SpanKind.CLIENT and (span.messaging is None or span.messaging.operation is None)
+        )
+
+    @cached_property
+    def duplicated(self) -> tuple[Unit, ...]:
+        """Deliveries that were handled again after they had succeeded."""
+        return tuple(unit for unit in self.deliveries if repeats(unit))
+
+    def event_id(self, key: Key) -> str | None:
+        """The event id a span states, if it is stored."""
+        span = self.spans.get(key)
+        return span.messaging.event_id if span and span.messaging else None
+
+    def dangles(self, key: Key) -> bool:
+        """True if the span names a cause that was never stored: nothing but inference ties it to the chain."""
+        span = self.spans.get(key)
+        if span is None or not (span.parent_span_id or span.links):
+            return False
+        return all(edge.evidence is Evidence.INFERRED for edge in self.causes.get(key, ()))
+
+    def _is_message(self, span: Span) -> bool:
+        messaging = span.messaging
+        if messaging is None or messaging.operation not in (Operation.SEND, Operation.CREATE):
+            return False
+        for edge in self.causes.get(span.key, ()):
+            cause = self.spans.get(edge.cause)
+            if cause is None or cause.messaging is None or cause.messaging.operation is None:
+                continue
+            same = cause.messaging.destination == messaging.destination
+            if cause.messaging.operation is Operation.CREATE and (same or edge.via == "link"):
+                return False
+            if cause.messaging.operation is Operation.SEND and same and edge.via == "parent":
+                return False
+        return True
+
+    def _message(self, briefs: Sequence[SpanBrief], consumed: set[Key]) -> Unit:
+        ordered = tuple(sorted(briefs, key=_order))
+        good = (brief for brief in ordered if brief.error is None or key_of(brief) in consumed)
+        return Unit(
+            role=Role.SEND,
+            briefs=ordered,
+            succeeded=next(good, None),
+            destination=ordered[0].destination,
+            event_id=self.event_id(key_of(ordered[0])),
+        )
+
+
+def repeats(unit: Unit) -> tuple[SpanBrief, ...]:
+    """Attempts that began after the first successful one had; an attempt whose span never arrived proves none."""
+    if unit.succeeded is None:
+        return ()
+    return tuple(
+        brief for brief in unit.briefs[unit.briefs.index(unit.succeeded) + 1 :] if brief.error != NEVER_ARRIVED
+    )
+
+
+def reach(index: Index, sources: Sequence[Key]) -> dict[Key, int]:
+    """What follows from the sources: span key -> rank of the weakest evidence on the strongest path to it.
+
+    Walks edges from cause to effect, strongest evidence first, each edge once; cycles end by themselves.
+    """
+    ranks = dict.fromkeys(sources, 0)
+    frontier: list[list[Key]] = [[] for _ in Evidence]
+    frontier[0].extend(sources)
+    for rank, keys in enumerate(frontier):
+        while keys:
+            key = keys.pop()
+            if ranks[key] < rank:
+                continue
+            for edge in index.effects.get(key, ()):
+                weakest = max(rank, edge.evidence.rank)
+                if weakest < ranks.get(edge.effect, len(frontier)):
+                    ranks[edge.effect] = weakest
+                    frontier[weakest].append(edge.effect)
+    return ranks
+
+
+def ancestors(index: Index, keys: Sequence[Key]) -> set[Key]:
+    """The spans from which these follow, themselves included."""
+    seen = set(keys)
+    waiting = list(keys)
+    while waiting:
+        for edge in index.causes.get(waiting.pop(), ()):
+            if edge.cause not in seen:
+                seen.add(edge.cause)
+                waiting.append(edge.cause)
+    return seen
+
+
+def _delivery(hop: Hop) -> Unit:
+    assert hop.consumer is not None
+    attempts = tuple(sorted(hop.attempt_spans or (hop.consumer,), key=_order))
+    return Unit(
+        role=Role.PROCESS,
+        briefs=attempts,
+        succeeded=next((brief for brief in attempts if brief.error is None), None),
+        destination=hop.destination,
+        group=hop.consumer_group,
+        hop=hop,
+        producer=hop.producer,
+    )
+
+
+def _span_unit(role: Role, span: Span) -> Unit:
+    brief = brief_of(span)
+    return Unit(role=role, briefs=(brief,), succeeded=None if brief.error else brief, destination=brief.destination)
+
+
+def _by_start(units: Iterator[Unit]) -> tuple[Unit, ...]:
+    return tuple(sorted(units, key=lambda unit: _order(unit.briefs[0])))
+
+
+def _order(brief: SpanBrief) -> tuple[int, str, str]:
+    return (brief.start_unix_nano, brief.trace_id, brief.span_id)

@@ -1,0 +1,123 @@
+"""Expectations x everything stored -> a report: finds the chains that concern them and evaluates each."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from tracecheck.chains import find, load_many, refresh, surroundings
+from tracecheck.chains.surroundings import Surroundings
+from tracecheck.check.anchors import chains_with, last_ingest
+from tracecheck.check.completeness import completeness
+from tracecheck.check.evaluate import evaluate, forbidden_elsewhere
+from tracecheck.check.match import describe_pattern
+from tracecheck.check.verdict import if_absent
+from tracecheck.config import DEFAULT_SETTLE_NS
+from tracecheck.expect import Expectation
+from tracecheck.model import Cause, CheckReport, Completeness, Finding, Result, Verdict
+from tracecheck.store import Store
+
+BATCH = 256
+"""Chains evaluated between two looks at the store: as many as `load_many` reads at once."""
+
+
+def check_store(
+    store: Store,
+    expectations: Sequence[Expectation],
+    *,
+    run_id: str | None = None,
+    needle: str | None = None,
+    settle_ns: int | None = None,
+    now_unix_nano: int | None = None,
+) -> CheckReport:
+    """Checks every chain that holds an expectation's anchor: of one run, or of those `needle` names, or of all.
+
+    `settle_ns` overrides the expectations' own; 0 says that nothing more can come, as of a file that was imported.
+    `now_unix_nano` is the instant to judge silence at (default: the store's clock). In a run, silence is that of the
+    whole run; else that of each chain, since a store in use is never silent. `matched` is False if no expectation found
+    its anchor. Raises what the store raises.
+    """
+    refresh(store)
+    around = surroundings(store, run_id)
+    if now_unix_nano is not None:
+        around = replace(around, as_of_unix_nano=now_unix_nano)
+    among = None if needle is None else find(store, needle)
+    results: list[Result] = []
+    for expectation in expectations:
+        found = list(_check_one(store, expectation, around, run_id, among, settle_ns))
+        results += found
+        results += _instances(expectation, around, found, settle_ns)
+    return CheckReport(
+        verdict=Verdict.merge([result.verdict for result in results]),
+        results=tuple(results),
+        as_of_unix_nano=around.as_of_unix_nano,
+        matched=any(result.chain_id is not None or result.findings for result in results),
+    )
+
+
+def _check_one(
+    store: Store,
+    expectation: Expectation,
+    around: Surroundings,
+    run_id: str | None,
+    among: Sequence[str] | None,
+    settle_ns: int | None,
+) -> Iterator[Result]:
+    chain_ids = chains_with(store, expectation.anchor.pattern, run_id=run_id, among=among)
+    for start in range(0, len(chain_ids), BATCH):
+        batch = chain_ids[start : start + BATCH]
+        quiet = last_ingest(store, batch) if run_id is None else {}
+        for chain in load_many(store, batch):
+            yield from evaluate(
+                chain,
+                expectation,
+                around,
+                settle_ns=settle_ns,
+                quiet_since_unix_nano=quiet.get(chain.chain_id),
+            )
+    if run_id is not None:
+        elsewhere = {
+            chain_id
+            for pattern in expectation.never
+            for chain_id in chains_with(store, pattern, run_id=run_id, among=among)
+        }
+        for chain in load_many(store, sorted(elsewhere - set(chain_ids))):
+            yield from forbidden_elsewhere(chain, expectation, around, settle_ns=settle_ns)
+
+
+def _instances(
+    expectation: Expectation, around: Surroundings, found: Sequence[Result], settle_ns: int | None
+) -> list[Result]:
+    """What is to say about the number of instances: none at all, or fewer than asked for."""
+    settle = settle_ns if settle_ns is not None else expectation.settle_ns
+    basis = completeness(around, DEFAULT_SETTLE_NS if settle is None else settle)
+    instances = [result for result in found if result.steps]
+    if instances and len(instances) >= expectation.at_least:
+        return []
+    if not instances and expectation.seed is None:
+        return [_without_chain(expectation, around, basis, None)]
+    anchor = expectation.anchor
+    expected = describe_pattern(anchor.pattern)
+    finding = Finding(
+        code=Cause.TOO_FEW if instances else Cause.NOT_SENT,
+        verdict=Verdict.FAIL,
+        step=anchor.name,
+        service=anchor.pattern.service,
+        destination=anchor.pattern.target,
+        expected=f"{expectation.at_least} times {expected}" if expectation.at_least > 1 else expected,
+        looked_in=f"run {around.run_id}" if around.run_id else "all chains stored",
+        evidence=(f"found {len(instances)} of at least {expectation.at_least} instances",),
+        detail={"found": len(instances), "at_least": expectation.at_least},
+    )
+    return [_without_chain(expectation, around, basis, if_absent(finding, basis, expectation.completeness))]
+
+
+def _without_chain(
+    expectation: Expectation, around: Surroundings, basis: Completeness, finding: Finding | None
+) -> Result:
+    return Result(
+        expectation=expectation.name,
+        chain_id=None,
+        verdict=Verdict.INCONCLUSIVE if finding is None else finding.verdict,
+        completeness=basis,
+        run_id=around.run_id,
+        findings=() if finding is None else (finding,),
+    )
