@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
+from typing import cast
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList
@@ -45,7 +46,7 @@ def _span(span: Span) -> SpanMessage:
         trace_state=span.trace_state,
         flags=span.flags,
         name=span.name,
-        kind=SpanMessage.SpanKind.Name(int(span.kind)),
+        kind=cast("SpanMessage.SpanKind.ValueType", int(span.kind)),
         start_time_unix_nano=span.start_unix_nano,
         end_time_unix_nano=span.end_unix_nano,
         attributes=_attributes(span.attributes),
@@ -72,7 +73,7 @@ def _span(span: Span) -> SpanMessage:
             for event in span.events
         ],
         dropped_events_count=span.dropped_events_count,
-        status=Status(code=Status.StatusCode.Name(int(span.status)), message=span.status_message),
+        status=Status(code=cast("Status.StatusCode.ValueType", int(span.status)), message=span.status_message),
     )
 
 
