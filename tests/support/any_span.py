@@ -1,5 +1,7 @@
 """Hypothesis strategies: any attribute value, any raw span that OTLP can carry."""
 
+from dataclasses import fields, is_dataclass
+
 from hypothesis import strategies as st
 
 from tracecheck.model import Event, Link, Resource, Span, SpanKind, StatusCode
@@ -86,3 +88,14 @@ raw_spans = st.builds(
     dropped_events_count=counts,
     resource=resources,
 )
+
+
+def exactly(value: object) -> str:
+    """A text that is equal for values that are equal in every type and bit, whatever the order of their keys."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return exactly({field.name: getattr(value, field.name) for field in fields(value)})
+    if isinstance(value, dict):
+        return "{" + ", ".join(sorted(f"{key!r}: {exactly(inner)}" for key, inner in value.items())) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(exactly(inner) for inner in value) + "]"
+    return f"{type(value).__name__} {value!r}"

@@ -36,12 +36,13 @@ CONTENT = """hash(
     dropped_links_count, events, dropped_events_count)"""
 """A number that is equal for equal content. Used within one statement only: DuckDB may hash differently one day."""
 
-REPEATED_KEYS = """
-    select trace_id::varchar as trace_id, span_id from incoming group by all having count(*) > 1
-    union
-    select stored.trace_id::varchar, stored.span_id
+STORED_KEYS = """
+    select distinct stored.trace_id::varchar as trace_id, stored.span_id
     from span_rows stored semi join incoming using (trace_id, span_id)
     where stored.start_unix_nano between $earliest and $latest"""
+
+KEYS_TWICE = """
+    select trace_id::varchar as trace_id, span_id from incoming group by all having count(*) > 1"""
 
 REPEATED = "(select trace_id::uuid as trace_id, span_id from repeated)"
 
@@ -118,7 +119,7 @@ def insert_new(
     """Inserts the rows of `batch` that are not stored yet, inside the open transaction, and marks conflicts."""
     numbered = batch.append_column("row_number", pa.array(range(batch.num_rows), pa.int64()))
     with registered(connection, incoming=numbered):
-        repeated = connection.sql(REPEATED_KEYS, params=window.parameters).to_arrow_table()
+        repeated = _repeated_keys(connection, batch, window)
         ingested = {"number": ingest_number, "now": now_unix_nano}
         if repeated.num_rows == 0:
             connection.execute(_insert("true"), ingested)
@@ -163,6 +164,20 @@ class registered:  # noqa: N801 - reads as a context
     def __exit__(self, *_: object) -> None:
         for name in self._tables:
             self._connection.unregister(name)
+
+
+def _repeated_keys(connection: duckdb.DuckDBPyConnection, batch: pa.Table, window: Window) -> pa.Table:
+    """Keys that occur twice in the batch, or in the batch and the store."""
+    repeated = connection.sql(STORED_KEYS, params=window.parameters).to_arrow_table()
+    keys = pa.table({"trace_id": _storage(batch["trace_id"]), "span_id": batch["span_id"]})
+    if keys.group_by(["trace_id", "span_id"]).aggregate([]).num_rows == batch.num_rows:
+        return repeated
+    twice = connection.sql(KEYS_TWICE).to_arrow_table()
+    return pa.concat_tables([repeated, twice]).group_by(["trace_id", "span_id"]).aggregate([])
+
+
+def _storage(uuids: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pa.chunked_array([chunk.storage for chunk in uuids.chunks], pa.binary(16))
 
 
 def _insert(where: str) -> str:

@@ -6,6 +6,7 @@ from tracecheck.errors import StoreUnavailable
 from tracecheck.store import files
 from tracecheck.store.duckdb_store import DuckDBStore
 from tracecheck.store.protocol import Store
+from tracecheck.store.remote import RemoteStore
 
 
 def open_store(location: str, *, read_only: bool = False, create: bool = True) -> Store:
@@ -16,7 +17,7 @@ def open_store(location: str, *, read_only: bool = False, create: bool = True) -
     schema version, `StoreUnavailable` when it is missing or cannot be reached.
     """
     if location.startswith(("http://", "https://")):
-        raise NotImplementedError
+        return RemoteStore(location)
     if location == files.MEMORY:
         return DuckDBStore(location)
     path = Path(location)
