@@ -4,6 +4,7 @@ from tracecheck.receiver.decode_json import decode_json
 from tracecheck.receiver.decode_protobuf import decode_protobuf
 from tracecheck.receiver.decoded import Decoded
 from tracecheck.receiver.intake import Counters
+from tracecheck.receiver.limits import SpanLimits
 from tracecheck.receiver.options import ReceiverOptions
 from tracecheck.receiver.running import RunningReceiver, start_receiver
 
@@ -12,6 +13,7 @@ __all__ = [
     "Decoded",
     "ReceiverOptions",
     "RunningReceiver",
+    "SpanLimits",
     "decode_json",
     "decode_protobuf",
     "start_receiver",

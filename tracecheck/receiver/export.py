@@ -9,6 +9,7 @@ from tracecheck.receiver.answers import Fault, fault_of, success
 from tracecheck.receiver.decode_json import decode_json
 from tracecheck.receiver.decode_protobuf import decode_protobuf
 from tracecheck.receiver.intake import Intake
+from tracecheck.receiver.limits import limited
 from tracecheck.receiver.options import ReceiverOptions
 from tracecheck.receiver.other_signals import TRACES, Signal, advice, count_items
 
@@ -23,13 +24,13 @@ class Exporting:
     answer: bytes
 
 
-def begin_export(intake: Intake, signal: Signal, body: bytes, *, as_json: bool) -> Exporting:
+def begin_export(intake: Intake, signal: Signal, body: bytes, options: ReceiverOptions, *, as_json: bool) -> Exporting:
     """Decodes the body and hands its spans over. Raises `DecodeError` or `StoreUnavailable`.
 
     Metrics and logs are counted and not kept: the answer says so, and there is nothing to wait for.
     """
     if signal is TRACES:
-        decoded = decode_json(body) if as_json else decode_protobuf(body)
+        decoded = limited(decode_json(body) if as_json else decode_protobuf(body), options.span_limits)
         answer = success(signal, decoded.rejected, decoded.reasons, as_json=as_json)
         return Exporting(intake.submit(decoded), answer)
     rejected = count_items(signal, body, json=as_json)

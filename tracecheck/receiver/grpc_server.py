@@ -63,7 +63,7 @@ def _export(signal: Signal, intake: Intake, options: ReceiverOptions) -> Callabl
         try:
             with intake.reserve() as reservation:
                 reservation.grow(len(body))
-                exporting = begin_export(intake, signal, body, as_json=False)
+                exporting = begin_export(intake, signal, body, options, as_json=False)
                 exporting.durable.result()
         except Exception as error:  # noqa: BLE001 - every fault must become a gRPC status
             _abort(context, failed_export(intake, error, options))

@@ -67,7 +67,7 @@ def _export(signal: Signal, intake: Intake, options: ReceiverOptions, executor: 
 
         def work() -> Exporting:
             whole = gunzip(body, options.max_message_bytes, reservation.grow) if encoding == "gzip" else body
-            return begin_export(intake, signal, whole, as_json=as_json)
+            return begin_export(intake, signal, whole, options, as_json=as_json)
 
         return await asyncio.get_running_loop().run_in_executor(executor, work)
 

@@ -1,6 +1,8 @@
 """What can be set about a receiver."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from tracecheck.receiver.limits import SpanLimits
 
 MIB = 1024 * 1024
 
@@ -22,3 +24,4 @@ class ReceiverOptions:
     grace_s: float = 5.0
     grpc_workers: int = 32
     traces_path: str = "/v1/traces"
+    span_limits: SpanLimits = field(default_factory=SpanLimits)
