@@ -47,7 +47,12 @@ def pipeline(writer: Writer, *, correlation_trace_cap: int = CORRELATION_TRACE_C
     _take_touched(writer)
     _find_edges(writer)
     _find_owners(writer)
-    _run(writer, "60_deliveries", "70_missing", "80_causes", "81_rejoin")
+    _run(writer, "60_deliveries", "70_orphans")
+    if _any(writer, "c_orphan"):
+        _run(writer, "71_missing")
+    _run(writer, "81_causes")
+    if _any(writer, "c_several"):
+        _run(writer, "82_rejoin")
     _find_chains(writer)
     _run(writer, "90_hops", "91_hop_rows", "92_edges", "93_rows", "99_progress")
     _forget(writer)
@@ -64,8 +69,9 @@ def _find_edges(writer: Writer) -> None:
     _run(writer, "20_roles", "30_folding")
     while _any(writer, "c_folded f join c_folded g on g.n = f.message"):
         _run(writer, "31_folding_again")
-    _run(writer, "32_messages", "40_context", "41_stale", "42_inherited")
-    _run(writer, "43_identity", "42_inherited", "44_correlation", "42_inherited")
+    _run(writer, "32_messages", "40_context", "41_stale")
+    if _any(writer, "c_consumer where n not in (select consumer from c_edge)"):
+        _run(writer, "42_inherited", "43_identity", "42_inherited", "44_correlation", "42_inherited")
 
 
 def _find_owners(writer: Writer) -> None:
@@ -81,15 +87,16 @@ def _find_owners(writer: Writer) -> None:
 
 
 def _find_chains(writer: Writer) -> None:
-    _run(writer, "82_nodes")
+    _run(writer, "83_nodes")
     _double_pointers(writer)
-    _run(writer, "83_places")
+    _run(writer, "84_places")
     _unite(writer)
-    _run(writer, "86_conditional")
-    while _any(writer, "c_more"):
-        _unite(writer)
-        _run(writer, "86_conditional")
-    _run(writer, "87_chains")
+    if _any(writer, "c_loose") or _any(writer, "c_node_cause group by node having count(*) > 1"):
+        _run(writer, "87_conditional")
+        while _any(writer, "c_more"):
+            _unite(writer)
+            _run(writer, "87_conditional")
+    _run(writer, "88_chains")
 
 
 def _double_pointers(writer: Writer) -> None:
@@ -101,18 +108,20 @@ def _double_pointers(writer: Writer) -> None:
 
 
 def _unite(writer: Writer) -> None:
-    _run(writer, "84_hook")
+    if not _any(writer, "c_pair"):
+        return
+    _run(writer, "85_hook")
     while _any(writer, "c_hook"):
         while _any(writer, "c_label a join c_label b on b.node = a.label where b.label <> a.label"):
-            _run(writer, "85_flatten")
-        _run(writer, "84_hook")
+            _run(writer, "86_flatten")
+        _run(writer, "85_hook")
 
 
 def _forget(writer: Writer) -> None:
     """Drops the working tables, so that no memory stays taken between refreshes."""
     found = writer.execute("select table_name from duckdb_tables() where temporary and starts_with(table_name, 'c_')")
-    for name in found["table_name"].to_pylist() if found is not None else ():
-        writer.execute(f'drop table "{name}"')
+    if found is not None:
+        writer.execute(";".join(f'drop table "{name}"' for name in found["table_name"].to_pylist()))
 
 
 def _run(writer: Writer, *steps: str) -> None:

@@ -110,6 +110,13 @@ def surroundings(store: Reader, run_id: str | None = None) -> Surroundings:
     )
 
 
+def quiet_for_ns(store: Reader, run_id: str | None = None) -> int | None:
+    """How long ago the last span came in, by the clock of the store's owner; None where none ever did."""
+    last = store.query(LAST, {"run_id": run_id}).to_pylist()[0]
+    came = last["last_ingest_unix_nano"]
+    return None if came is None else last["as_of_unix_nano"] - came
+
+
 def _groups(rows: list[dict[str, Any]]) -> tuple[GroupSeen, ...]:
     by_key: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:

@@ -44,3 +44,5 @@ union
 select n from c_heir where n not in (select consumer from c_inherited);
 
 insert into c_edge select * from c_inherited;
+
+delete from c_unclear where n in (select consumer from c_edge);

@@ -1,5 +1,6 @@
 -- Hops: every delivery; every message nobody is seen to handle; every consumer whose message nobody is seen to send.
--- Consumers of an unknown message are attempts of one delivery if they name the same position or id.
+-- Consumers of an unknown message are attempts of one delivery if they name the same position or id. No such hop are
+-- empty polls, a receive around other consumers, and a receive that links to the receives of its records.
 
 create or replace temp table c_duplicate_send as
 select n from (
@@ -26,6 +27,7 @@ with candidates as (
     where c.n not in (select consumer from c_edge) and c.n not in (select n from c_unclear)
         and c.destination is not null
         and not (c.role = 'receive' and c.n in (select parent from c_consumer where parent is not null))
+        and c.n not in (select l.n from c_links l join c_consumer t on t.n = l.target)
         and not (c.role = 'receive' and c.message_offset is null and c.message_id is null and c.partition_id is null
             and coalesce(c.batch_count, 0) = 0 and c.n not in (select n from c_links)
             and (c.parent_span_id is null or c.parent is not null))

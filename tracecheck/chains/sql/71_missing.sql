@@ -4,16 +4,6 @@
 -- (b) the handling of the one message sent there before it that nobody is seen to handle; a remote child proves (b) too,
 -- without telling the service.
 
-create or replace temp table c_orphan as
-select s.n, s.trace_id, s.parent_span_id as missing_span_id, s.service, s.start_unix_nano, s.end_unix_nano,
-    s.kind not in (2, 5) and s.flags & 768 <> 768 as is_local
-from c_spans s
-where s.parent_span_id is not null
-    and s.n not in (select n from c_parent)
-    and s.n not in (select consumer from c_edge)
-    and s.n not in (select n from c_stale)
-    and s.n not in (select n from c_links where target is not null);
-
 create or replace temp table c_missing as
 select trace_id, missing_span_id, min(n) as n, min(service) filter (is_local) as service,
     min(start_unix_nano) as start_unix_nano, max(end_unix_nano) as end_unix_nano
@@ -54,7 +44,7 @@ with both_sides as (
 )
 select trace_id, missing_span_id, message from numbered where is_missing = 1 and g = 1;
 
-create or replace temp table c_ghost as
+insert into c_ghost
 select g.trace_id, g.missing_span_id, g.n, g.service, g.start_unix_nano, g.end_unix_nano, r.message, r.part, r.grp
 from c_missing g
 join (

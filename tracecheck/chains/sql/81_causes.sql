@@ -78,3 +78,6 @@ where j.n not in (select n from decided)
 union
 select j.n, p.parent, 'parent' from c_join j join c_parent p on p.n = j.n
 where j.n not in (select n from decided);
+
+create or replace temp table c_several as
+select n from c_cause where n in (select n from c_consumer) group by n having count(distinct cause) > 1;

@@ -1,0 +1,16 @@
+-- Orphans: spans that name a parent which was never stored, and for which nothing else names a cause.
+
+create or replace temp table c_orphan as
+select s.n, s.trace_id, s.parent_span_id as missing_span_id, s.service, s.start_unix_nano, s.end_unix_nano,
+    s.kind not in (2, 5) and s.flags & 768 <> 768 as is_local
+from c_spans s
+where s.parent_span_id is not null
+    and s.n not in (select n from c_parent)
+    and s.n not in (select consumer from c_edge)
+    and s.n not in (select n from c_stale)
+    and s.n not in (select n from c_links where target is not null);
+
+create or replace temp table c_ghost (
+    trace_id uuid, missing_span_id ubigint, n bigint, service varchar, start_unix_nano bigint, end_unix_nano bigint,
+    message bigint, part varchar, grp varchar
+);
