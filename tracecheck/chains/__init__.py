@@ -8,7 +8,7 @@ from tracecheck.chains.graph import graph
 from tracecheck.chains.load import load, load_many
 from tracecheck.chains.lookup import find, hops, summaries
 from tracecheck.chains.refresh import is_current, pipeline, refresh
-from tracecheck.chains.surroundings import GroupSeen, InstanceSeen, Surroundings, surroundings
+from tracecheck.chains.surroundings import GroupSeen, InstanceSeen, Surroundings, quiet_for_ns, surroundings
 
 __all__ = [
     "GroupSeen",
@@ -21,6 +21,7 @@ __all__ = [
     "load",
     "load_many",
     "pipeline",
+    "quiet_for_ns",
     "refresh",
     "summaries",
     "surroundings",

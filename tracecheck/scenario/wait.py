@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 
+from tracecheck.chains import quiet_for_ns
 from tracecheck.check import check_store
 from tracecheck.config import DEFAULT_SETTLE_NS
 from tracecheck.expect import Expectation
@@ -10,7 +11,8 @@ from tracecheck.model import CheckReport, Verdict
 from tracecheck.store import Store
 
 NS_PER_S = 1_000_000_000
-SHORTEST_WAIT_S = 0.005
+QUIET_MARGIN_S = 0.002
+"""The store's clock counts in microseconds; looking a moment late beats looking a moment early and again."""
 
 
 def wait_for(
@@ -28,19 +30,15 @@ def wait_for(
     complete (DESIGN 5). At the deadline the last verdict stands, whatever it is. `needle` narrows to one chain (any id
     of it, or a prefix), `run_id` to one run.
     """
-    settle = settle_ns if settle_ns is not None else max((e.settle_ns or 0 for e in expectations), default=0)
-    quiet_s = (settle or DEFAULT_SETTLE_NS) / NS_PER_S
+    settle = settle_ns or max((e.settle_ns or DEFAULT_SETTLE_NS for e in expectations), default=DEFAULT_SETTLE_NS)
     deadline = time.monotonic() + timeout_s
-    generation = store.generation()
-    last_change = time.monotonic()
     while True:
+        generation = store.generation()
         report = check_store(store, expectations, run_id=run_id, needle=needle, settle_ns=settle_ns)
-        now = time.monotonic()
-        if (report.matched and report.verdict is not Verdict.INCONCLUSIVE) or now >= deadline:
+        until_deadline_s = deadline - time.monotonic()
+        if (report.matched and report.verdict is not Verdict.INCONCLUSIVE) or until_deadline_s <= 0:
             return report
-        until_quiet = last_change + quiet_s - now
-        until_deadline = deadline - now
-        pause = min(until_deadline, until_quiet) if until_quiet > 0 else until_deadline
-        seen = store.wait(generation, max(pause, SHORTEST_WAIT_S))
-        if seen != generation:
-            generation, last_change = seen, time.monotonic()
+        quiet_ns = quiet_for_ns(store, run_id)
+        until_quiet_s = (settle - quiet_ns) / NS_PER_S if quiet_ns is not None else until_deadline_s
+        pause_s = until_quiet_s + QUIET_MARGIN_S if until_quiet_s > 0 else until_deadline_s
+        store.wait(generation, min(pause_s, until_deadline_s))
