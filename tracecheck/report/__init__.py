@@ -11,12 +11,27 @@ from tracecheck.report.redact import redacted
 from tracecheck.report.reporter import Look, register, reporter_named, reporter_names
 from tracecheck.report.sentences import sentence
 
-__all__ = ["Look", "redacted", "register", "render", "render_mermaid", "render_tree", "reporter_names", "sentence"]
+__all__ = [
+    "Look",
+    "redacted",
+    "register",
+    "render",
+    "render_mermaid",
+    "render_text",
+    "render_tree",
+    "reporter_names",
+    "sentence",
+]
 
 
 def render(name: str, report: CheckReport, look: Look | None = None) -> str:
     """The report in the format of that name (`reporter_names` lists them). Raises `UsageError` for an unknown one."""
     return reporter_named(name)(report, look or Look())
+
+
+def render_text(report: CheckReport, look: Look | None = None) -> str:
+    """The report for people, as `check` prints it."""
+    return render("text", report, look)
 
 
 def render_tree(chain: Chain, findings: Sequence[Finding] = (), look: Look | None = None) -> str:

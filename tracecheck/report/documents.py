@@ -11,12 +11,17 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tracecheck.model import ChainSummary, CheckReport, Finding, Hop, Result, SpanBrief
+from tracecheck.model import Chain, ChainSummary, CheckReport, Finding, Hop, Result, Span, SpanBrief
 from tracecheck.report.reporter import Look
 from tracecheck.report.sanitise import clip
 from tracecheck.report.sentences import sentence
+
+if TYPE_CHECKING:
+    from tracecheck.config import Endpoints
+    from tracecheck.importers import ImportSummary
+    from tracecheck.probe.inject import Injected
 
 MAX_TEXT = 1024
 """Characters kept of one text from outside; the rest is counted in its place."""
@@ -61,19 +66,82 @@ def hops(rows: Iterable[Hop]) -> Document:
     return {"schema": "tracecheck/hops/v1", "hops": [_hop(hop) for hop in rows]}
 
 
-def imported(
-    *, files: int, spans_read: int, spans_stored: int, duplicates: int, rejected: int, repaired: int, skipped: int
-) -> Document:
+def show(chain: Chain, findings: Iterable[Finding]) -> Document:
+    """`show`: `tracecheck/show/v1`, one chain with its spans, edges, hops and findings."""
+    return {
+        "schema": "tracecheck/show/v1",
+        "chain": _chain(chain.summary),
+        "spans": [_whole_span(span) for span in chain.spans],
+        "edges": [
+            {
+                "trace_id": edge.trace_id,
+                "span_id": edge.span_id,
+                "cause_trace_id": edge.cause_trace_id,
+                "cause_span_id": edge.cause_span_id,
+                "evidence": edge.evidence.value,
+                "via": edge.via,
+                "is_message": edge.is_message,
+            }
+            for edge in chain.edges
+        ],
+        "hops": [_hop(hop) for hop in chain.hops],
+        "feeds": list(chain.feeds),
+        "findings": [_finding(finding) for finding in findings],
+    }
+
+
+def imported(summary: "ImportSummary") -> Document:
     """`import`: `tracecheck/import/v1`."""
     return {
         "schema": "tracecheck/import/v1",
-        "files": files,
-        "spans_read": spans_read,
-        "spans_stored": spans_stored,
-        "duplicates": duplicates,
-        "rejected": rejected,
-        "repaired": repaired,
-        "skipped": skipped,
+        "files": summary.files,
+        "spans_read": summary.spans_read,
+        "spans_stored": summary.spans_stored,
+        "duplicates": summary.duplicates,
+        "rejected": summary.rejected,
+        "repaired": summary.repaired,
+        "skipped": summary.skipped,
+    }
+
+
+def injected(done: "Injected") -> Document:
+    """`inject`: `tracecheck/inject/v1`."""
+    return {
+        "schema": "tracecheck/inject/v1",
+        "chain_id": f"{done.span.trace_id}:{done.span.span_id}",
+        "trace_id": done.span.trace_id,
+        "system": done.system,
+        "destination": _text(done.destination),
+        "partition": _text(done.partition),
+        "offset": done.offset,
+        "correlation_id": _text(done.correlation_id),
+        "run_id": _text(done.run_id),
+        "event_id": _text(done.event_id),
+    }
+
+
+def serving(endpoints: "Endpoints", store: str) -> Document:
+    """`serve`: `tracecheck/serve/v1`, printed once it takes spans."""
+    return {
+        "schema": "tracecheck/serve/v1",
+        "grpc": endpoints.grpc,
+        "http": endpoints.http,
+        "api": endpoints.api,
+        "store": store,
+    }
+
+
+def tables(found: Mapping[str, Sequence[tuple[str, str, str | None]]]) -> Document:
+    """`schema tables`: `tracecheck/tables/v1`."""
+    return {
+        "schema": "tracecheck/tables/v1",
+        "tables": [
+            {
+                "name": name,
+                "columns": [{"name": column, "type": kind, "comment": comment} for column, kind, comment in columns],
+            }
+            for name, columns in found.items()
+        ],
     }
 
 
@@ -147,6 +215,22 @@ def _span(span: SpanBrief | None) -> Document | None:
         "name": _text(span.name),
         "start_unix_nano": span.start_unix_nano,
         "end_unix_nano": span.end_unix_nano,
+    }
+
+
+def _whole_span(span: Span) -> Document:
+    return {
+        "trace_id": span.trace_id,
+        "span_id": span.span_id,
+        "parent_span_id": span.parent_span_id,
+        "service": _text(span.service),
+        "name": _text(span.name),
+        "kind": span.kind.name.lower(),
+        "start_unix_nano": span.start_unix_nano,
+        "end_unix_nano": span.end_unix_nano,
+        "status": span.status.name.lower(),
+        "status_message": _text(span.status_message),
+        "conflicting": span.conflicting,
     }
 
 

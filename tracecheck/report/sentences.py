@@ -19,7 +19,8 @@ def sentence(finding: Finding) -> str:
     `charged: not_consumed; last good: orders[0]@41 sent by checkout; group billing silent since 12:00:03`
     """
     times = f" {finding.count} times" if finding.count > 1 else ""
-    parts = [f"{subject(finding)}: {finding.code}{times}"]
+    would_be = f" (would be {would})" if (would := _detail(finding, "would_be")) and would != finding.code else ""
+    parts = [f"{subject(finding)}: {finding.code}{would_be}{times}"]
     if finding.last_good is not None:
         parts.append(f"last good: {did(finding.last_good)}")
     if finding.code is Cause.LATE:
@@ -49,11 +50,13 @@ def did(span: SpanBrief) -> str:
     place = message(span)
     if place is None:
         return f"{terminal(span.name) or 'a span'} of {terminal(span.service)}"
-    if span.consumer_group is None:
-        return f"{place} sent by {terminal(span.service)}"
-    group = terminal(span.consumer_group)
     service = terminal(span.service)
-    return f"{place} handled by {service}" + (f" (group {group})" if group != service else "")
+    if span.consumer_group is None:
+        return f"send to {place} failed in {service}" if span.error else f"{place} sent by {service}"
+    group = terminal(span.consumer_group)
+    return f"{place} {'failed in' if span.error else 'handled by'} {service}" + (
+        f" (group {group})" if group != service else ""
+    )
 
 
 def did_when(span: SpanBrief) -> str:
@@ -163,6 +166,7 @@ def _not_consumed(finding: Finding) -> str:
         "silent": "; that group handled nothing else since",
         "behind": "; that group is alive and has not come that far yet",
         "past": "; that group is alive and has passed it by",
+        "never_seen": "; nothing of that group was ever seen there",
     }
     return f"the message was sent and never delivered to {_who(finding)}" + states.get(
         _detail(finding, "group_state"), ""

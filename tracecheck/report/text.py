@@ -7,7 +7,7 @@ miss; times; basis of completeness.
 from collections import Counter
 from collections.abc import Iterator
 
-from tracecheck.model import CheckReport, Finding, Result, Verdict
+from tracecheck.model import CheckReport, Completeness, Finding, Result, Verdict
 from tracecheck.report import sentences
 from tracecheck.report.reporter import Look
 from tracecheck.report.sanitise import terminal
@@ -45,15 +45,20 @@ def block(result: Result, finding: Finding | None, look: Look) -> list[str]:
             _line("chain", sentences.chain_name(result)),
             _line("completeness", sentences.basis(result.completeness)),
         ]
+    head = f"{_sign(verdict, look)} {terminal(result.expectation)}  {sentences.sentence(finding)}"
+    return [head, *finding_lines(finding, result.completeness)]
+
+
+def finding_lines(finding: Finding, completeness: Completeness | None) -> list[str]:
+    """The lines below a headline, at most eleven. `completeness` stands in where the finding has none of its own."""
     return [
-        f"{_sign(verdict, look)} {terminal(result.expectation)}  {sentences.sentence(finding)}",
         _line("cause", sentences.explanation(finding)),
         *_facts(finding),
         _line("last good", sentences.last_good(finding)),
         _line("looked for", sentences.looked_for(finding)),
         *_misses(finding),
         _line("times", sentences.times(finding)),
-        _line("completeness", sentences.basis(finding.completeness or result.completeness)),
+        _line("completeness", sentences.basis(finding.completeness or completeness)),
     ]
 
 
