@@ -1,0 +1,70 @@
+# Everything a checkout needs: `make demo` and `make test` set up all they use, in .venv, from Python and make alone.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/set-up-is-current
+EXTRAS := -e '.[demo,dev,kafka,notebook]' -e './instrumentation[kafka]'
+
+# The tests of one file stay together, so that what a file sets up is set up once. On two cores, two workers.
+WORKERS ?= 2
+PYTEST  := $(BIN)/pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help set-up services demo test check format bench soak lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+set-up: $(STAMP) ## make .venv with both distributions and all they need (PYTHON=python3.12 picks the Python)
+
+services: ## install the real services that some tests need (Kafka, RabbitMQ, PostgreSQL, Collector, Chromium)
+	@bash .ci/services/install
+
+demo: $(STAMP) ## run an order system that breaks now and then, and see what broke
+	$(BIN)/tracecheck demo
+
+test: $(STAMP) ## run all tests; those whose service is absent are skipped
+	$(PYTEST) --numprocesses=$(WORKERS) --dist=loadfile --ignore=tests/benchmarks
+
+check: $(STAMP) ## check format, lint, types and the import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## bring the code into its format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP) ## measure speed, as ratios
+	$(PYTEST) tests/benchmarks --capture=no --timeout=3600
+
+soak: $(STAMP) ## run what takes many minutes
+	$(PYTEST) -m soak --capture=no --timeout=7200
+
+lock: $(STAMP) ## choose the versions in .ci/constraints.txt anew, as new as they may be
+	printf '%s\n' "$$LOCKED" | $(BIN)/uv pip compile --upgrade $(LOCK_OPTIONS) --output-file .ci/constraints.txt - >/dev/null
+
+clean: ## remove .venv, caches and whatever the demo wrote
+	rm -rf $(VENV) build dist *.egg-info instrumentation/*.egg-info tracecheck-demo
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# Every version is given by the constraints, for each Python from 3.11 on; uv is many times faster than pip here.
+define LOCKED
+-e .[demo,dev,kafka,notebook]
+-e ./instrumentation[kafka]
+uv
+endef
+export LOCKED
+LOCK_OPTIONS := --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
+    --no-emit-package tracecheck --no-emit-package tracecheck-instrumentation
+
+$(STAMP): pyproject.toml instrumentation/pyproject.toml .ci/constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	    echo "tracecheck needs Python 3.11 or later, but $(PYTHON) is $$($(PYTHON) --version 2>&1);" \
+	         "name a newer one: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint .ci/constraints.txt uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint .ci/constraints.txt $(EXTRAS)
+	@touch $@
