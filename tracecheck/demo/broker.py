@@ -18,9 +18,8 @@ What differs from Kafka:
 - `offsets_for_times` past the last record answers offset 0 and timestamp -1 instead of `None`.
 - Two consumers of one group polled in turns by one thread did not both get a partition within 30 s (0.9 s). With a
   thread or process each, they do.
-
-As on Kafka, the first send or poll on an unknown topic creates it, here with several partitions (one): create topics
-first.
+- Asking for a topic creates it, with four partitions (one), and `allow_auto_create_topics=False` does not prevent that
+  (it does): create topics before anyone names them, and do not conclude from an answer that a topic was there before.
 """
 
 import os
