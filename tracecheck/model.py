@@ -101,11 +101,22 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EntityRef:
+    """One OTLP entity reference: which of the resource's attributes name an entity, and which describe it."""
+
+    type: str
+    id_keys: tuple[str, ...] = ()
+    description_keys: tuple[str, ...] = ()
+    schema_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
     """Who emitted the span: OTLP resource and instrumentation scope, both verbatim."""
 
     attributes: Attributes = field(default_factory=dict)
     dropped_attributes_count: int = 0
+    entity_refs: tuple[EntityRef, ...] = ()
     schema_url: str = ""
     scope_name: str = ""
     scope_version: str = ""

@@ -4,7 +4,7 @@ from dataclasses import fields, is_dataclass
 
 from hypothesis import strategies as st
 
-from tracecheck.model import Event, Link, Resource, Span, SpanKind, StatusCode
+from tracecheck.model import EntityRef, Event, Link, Resource, Span, SpanKind, StatusCode
 from tracecheck.semconv import names
 
 SPELLINGS = sorted(
@@ -56,10 +56,18 @@ events = st.builds(
     attributes=attributes,
     dropped_attributes_count=counts,
 )
+entity_refs = st.builds(
+    EntityRef,
+    type=st.text(max_size=5),
+    id_keys=st.lists(st.text(max_size=5), max_size=2).map(tuple),
+    description_keys=st.lists(st.text(max_size=5), max_size=2).map(tuple),
+    schema_url=st.text(max_size=5),
+)
 resources = st.builds(
     Resource,
     attributes=attributes,
     dropped_attributes_count=counts,
+    entity_refs=st.lists(entity_refs, max_size=1).map(tuple),
     schema_url=st.text(max_size=5),
     scope_name=st.text(max_size=5),
     scope_version=st.text(max_size=5),

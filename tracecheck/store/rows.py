@@ -116,6 +116,15 @@ def _resource_json(resource: Resource) -> str:
         {
             "attributes": resource.attributes,
             "dropped_attributes_count": resource.dropped_attributes_count,
+            "entity_refs": [
+                {
+                    "type": entity.type,
+                    "id_keys": entity.id_keys,
+                    "description_keys": entity.description_keys,
+                    "schema_url": entity.schema_url,
+                }
+                for entity in resource.entity_refs
+            ],
             "schema_url": resource.schema_url,
             "scope": {
                 "name": resource.scope_name,

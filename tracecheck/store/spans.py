@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tracecheck.model import (
+    EntityRef,
     Event,
     Link,
     MessageIdentity,
@@ -126,6 +127,7 @@ def _resource(written: str, resources: dict[str, Resource]) -> Resource:
         found = resources[written] = Resource(
             attributes=read["attributes"],
             dropped_attributes_count=read["dropped_attributes_count"],
+            entity_refs=tuple(_entity_ref(entity) for entity in read["entity_refs"]),
             schema_url=read["schema_url"],
             scope_name=scope["name"],
             scope_version=scope["version"],
@@ -134,6 +136,15 @@ def _resource(written: str, resources: dict[str, Resource]) -> Resource:
             scope_schema_url=scope["schema_url"],
         )
     return found
+
+
+def _entity_ref(read: Row) -> EntityRef:
+    return EntityRef(
+        type=read["type"],
+        id_keys=tuple(read["id_keys"]),
+        description_keys=tuple(read["description_keys"]),
+        schema_url=read["schema_url"],
+    )
 
 
 def _map(written: str) -> dict[str, Any]:

@@ -16,8 +16,8 @@ create table records (
     value_text varchar,                     -- the value where it is UTF-8
     record_time_unix_nano bigint,           -- the broker's or producer's timestamp on the message
     seen_unix_nano bigint not null,         -- wall clock of the observer
-    trace_id uuid,                          -- of the message's traceparent header
-    span_id ubigint
+    trace_id varchar,                       -- of the message's traceparent header, hex
+    span_id varchar
 );
 
 create table state_samples (

@@ -1,0 +1,48 @@
+"""The documented tables are the tables there are, column by column, and their examples run."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import tracecheck.store
+from tracecheck.store import open_store
+
+README = (Path(tracecheck.store.__file__).parent / "README.md").read_text("utf-8")
+PUBLIC = set(
+    "spans span_links span_events messages hops chains chain_spans chain_feeds edges records state_samples runs".split()
+)
+
+
+def documented() -> dict[str, list[tuple[str, str]]]:
+    sections = re.findall(r"^## `(\w+)`\n(.*?)(?=^## |\Z)", README, re.MULTILINE | re.DOTALL)
+    return {table: re.findall(r"^\| `(\w+)` \| (.+?) \| .+? \|$", text, re.MULTILINE) for table, text in sections}
+
+
+def test_every_public_table_is_documented_and_no_other():
+    assert set(documented()) == PUBLIC
+
+
+@pytest.mark.parametrize("table", sorted(PUBLIC))
+def test_the_documented_columns_are_the_columns(table):
+    store = open_store(":memory:")
+    found = store.query(f"describe {table}").to_pylist()
+    assert documented()[table] == [(row["column_name"], row["column_type"]) for row in found]
+    store.close()
+
+
+def test_every_example_query_runs():
+    examples = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
+    store = open_store(":memory:")
+    assert examples
+    for example in examples:
+        assert store.query(example.strip().rstrip(";")).num_columns
+    store.close()
+
+
+def test_an_instant_can_be_shown_as_a_date():
+    store = open_store(":memory:")
+    assert str(store.query("select make_timestamp_ns(1700000000000000000)::varchar as t")["t"][0]) == (
+        "2023-11-14 22:13:20"
+    )
+    store.close()
