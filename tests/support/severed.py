@@ -17,6 +17,8 @@ class Severable:
         self._open: list[socket.socket] = [self._listener]
         self._lock = threading.Lock()
         self._is_cut = False
+        self.sent_bytes = 0
+        """How much has passed towards the target."""
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
@@ -49,11 +51,12 @@ class Severable:
                         return
                     self._open += [client, server]
                 for source, sink in ((client, server), (server, client)):
-                    threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
+                    threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
 
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-        sink.shutdown(socket.SHUT_WR)
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+                if sink.getpeername() == self._target:
+                    self.sent_bytes += len(data)
+            sink.shutdown(socket.SHUT_WR)
