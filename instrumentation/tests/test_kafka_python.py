@@ -339,7 +339,7 @@ def test_a_fault_of_the_library_never_reaches_the_service(kafka_address: str, mo
         def broken(*_args: Any, **_kwargs: Any) -> None:
             raise RuntimeError("a bug of ours")
 
-        for where in ("start_send", "_message", "_endpoint"):
+        for where in ("start_send", "message_of", "_endpoint"):
             monkeypatch.setattr(f"tracecheck_instrumentation.adapters.kafka_python.{where}", broken)
         driver.producer.send(place, b"1", b"k", None).get(timeout=10)
         came = []

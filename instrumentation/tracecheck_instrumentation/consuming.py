@@ -1,6 +1,5 @@
 """The two ways to say "this code handles that record"."""
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tracecheck_instrumentation import names
@@ -11,14 +10,17 @@ from tracecheck_instrumentation.health import harmless
 from tracecheck_instrumentation.loop import HandledLoop
 
 
-def instrumented(consumer: Any, *, group: str | None = None) -> Iterator[Any]:
-    """Iterate over a consumer's records; the loop body has a process span, with the message's context current.
+def instrumented(consumer: Any, *, group: str | None = None) -> Any:
+    """Return an iterator over a consumer's records; the loop body has a process span, the message's context current.
+
+    For `for`, or for `async for` where the client is an asyncio one.
 
     The span of a record ends when the next one is asked for, so waiting is not part of it; leaving the loop by an
     exception gives it error status. `group` is for clients that do not know their consumer group.
     """
-    loop = _handled(consumer, group)
-    return HandledLoop(iter(consumer).__next__, delivery_of) if loop is None else iter(loop)
+    if (loop := _handled(consumer, group)) is not None:
+        return loop
+    return HandledLoop(iter(consumer).__next__, delivery_of) if hasattr(consumer, "__iter__") else consumer
 
 
 def process(record: Any, *, group: str | None = None, consumer: Any = None) -> Handling:
@@ -36,7 +38,7 @@ def process(record: Any, *, group: str | None = None, consumer: Any = None) -> H
 
 
 @harmless
-def _handled(consumer: Any, group: str | None) -> Iterable[Any] | None:
+def _handled(consumer: Any, group: str | None) -> Any:
     adapter = adapter_of(consumer)
     return None if adapter is None else adapter.handled(consumer, group)
 

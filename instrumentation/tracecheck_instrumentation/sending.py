@@ -8,7 +8,7 @@ import os
 from threading import Lock
 
 from opentelemetry import context as context_api
-from opentelemetry import trace
+from opentelemetry import propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 
@@ -44,6 +44,12 @@ class Sending:
         self.context = context
         self.event_id = event
         self.own_headers = own_headers
+
+    def headers(self) -> list[tuple[str, str]]:
+        """Return what to add to the message: the context, and our own headers."""
+        fields: dict[str, str] = {}
+        propagate.inject(fields, self.context)
+        return [*fields.items(), *self.own_headers]
 
     @harmless
     def acknowledged(self, *, partition: int | None = None, offset: int | None = None) -> None:

@@ -1,6 +1,5 @@
 """Messaging clients, one file each. An adapter says what a client's records are; everything else is shared."""
 
-from collections.abc import Iterable
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Protocol
@@ -8,7 +7,7 @@ from typing import Any, Protocol
 from tracecheck_instrumentation.health import harmless
 from tracecheck_instrumentation.messages import Endpoint, Message
 
-ADAPTERS = {"kafka": "kafka_python"}
+ADAPTERS = {"kafka": "kafka_python", "aiokafka": "aiokafka_client"}
 """Import name of a client, to the file here that adapts it."""
 
 
@@ -35,8 +34,8 @@ class Adapter(Protocol):
     def delivery(self, record: Any, consumer: Any = None, group: str | None = None) -> tuple[Endpoint, Message]:
         """Return who received `record`, and the record as a `Message`; a missing `group` is looked up if it can be."""
 
-    def handled(self, consumer: Any, group: str | None = None) -> Iterable[Any]:
-        """Return an iterable over the records of `consumer` with a process span open while each is worked on."""
+    def handled(self, consumer: Any, group: str | None = None) -> Any:
+        """Return a (blocking or asyncio) iterator over the records of `consumer` that opens a process span for each."""
 
     def instrumentor(self) -> Instrumentor:
         """Return the instrumentor that patches the client, so that sends and polls are seen."""

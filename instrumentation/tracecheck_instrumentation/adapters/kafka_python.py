@@ -18,12 +18,11 @@ from opentelemetry import context as context_api
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 from opentelemetry.instrumentation.kafka import KafkaInstrumentor
 from opentelemetry.instrumentation.utils import unwrap
-from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, Span, SpanKind, Tracer, TracerProvider
+from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, Span, Tracer, TracerProvider
 from wrapt import wrap_function_wrapper
 
-from tracecheck_instrumentation import names
-from tracecheck_instrumentation.handling import message_link
 from tracecheck_instrumentation.health import harmless, ignored
+from tracecheck_instrumentation.kafka_records import endpoint_of, fetched, message_of
 from tracecheck_instrumentation.loop import HandledLoop
 from tracecheck_instrumentation.messages import Endpoint, Message, first_server
 from tracecheck_instrumentation.scope import release
@@ -71,18 +70,13 @@ class KafkaPython:
 
     def delivery(self, record: Any, consumer: Any = None, group: str | None = None) -> tuple[Endpoint, Message]:
         """Return endpoint and message of a `ConsumerRecord`."""
-        if consumer is not None:
-            endpoint = _endpoint(consumer, group)
-        else:
-            endpoint = _polled.get((record.topic, record.partition)) or Endpoint(system="kafka")
-            if group is not None and group != endpoint.group:
-                endpoint = Endpoint(system="kafka", group=group)
-        return endpoint, _message(record)
+        message = message_of(record)
+        return endpoint_of(message, group) if consumer is None else _endpoint(consumer, group), message
 
     def handled(self, consumer: Any, group: str | None = None) -> Iterator[Any]:
         """Return a loop over the consumer's records."""
         endpoint = _endpoint(consumer, group)
-        return HandledLoop(consumer.__next__, lambda record: (endpoint, _message(record)))
+        return HandledLoop(consumer.__next__, lambda record: (endpoint, message_of(record)))
 
     def instrumentor(self) -> KafkaPythonInstrumentor:
         """Return the instrumentor."""
@@ -90,20 +84,6 @@ class KafkaPython:
 
 
 ADAPTER = KafkaPython()
-
-
-def _message(record: Any) -> Message:
-    timestamp_ms = record.timestamp
-    return Message(
-        destination=record.topic,
-        carrier=record.headers,
-        partition=record.partition,
-        offset=record.offset,
-        key=record.key,
-        body_size=record.serialized_value_size,
-        tombstone=record.value is None and record.serialized_value_size < 0,
-        time_unix_nano=timestamp_ms * 1_000_000 if timestamp_ms is not None and timestamp_ms >= 0 else None,
-    )
 
 
 # --- send -------------------------------------------------------------------------------------------------------------
@@ -221,26 +201,10 @@ def _poll(wrapped: Callable[..., Any], consumer: Any, args: tuple[Any, ...], kwa
 
 @harmless
 def _received(consumer: Any, records: Mapping[Any, list[Any]], started_unix_nano: int) -> None:
-    endpoint = _endpoint(consumer)
-    for topic, partition in records:
-        known = _polled.setdefault((topic, partition), endpoint)
-        if known is not endpoint and known is not None:
-            same = known.group == endpoint.group
-            _polled[(topic, partition)] = endpoint if same else None
-    polled = [_message(record) for batch in records.values() for record in batch]
-    attributes = endpoint.attributes()
-    attributes |= {names.OPERATION_NAME: "poll", names.OPERATION_TYPE: "receive", names.BATCH_COUNT: len(polled)}
-    topics = sorted({message.destination for message in polled})
-    if len(topics) == 1:
-        attributes[names.DESTINATION] = topics[0]
-    links = [link for message in polled if (link := message_link(message))]
-    tracer().start_span(
-        f"poll {','.join(topics)}", None, SpanKind.CLIENT, attributes, links, start_time=started_unix_nano
-    ).end()
+    fetched(
+        _endpoint(consumer), [message_of(record) for batch in records.values() for record in batch], started_unix_nano
+    )
 
-
-_polled: dict[tuple[str, int], Endpoint | None] = {}
-"""Who polled a partition last; None where several groups in this process do, so that a record alone cannot tell."""
 
 _endpoints: "WeakKeyDictionary[Any, Endpoint]" = WeakKeyDictionary()
 
