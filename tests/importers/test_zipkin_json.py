@@ -167,6 +167,24 @@ def test_a_bad_span_costs_no_other(imported: Import, bad: Any) -> None:
     assert (len(spans), summary.spans_read, summary.rejected) == (kept, 2, 2 - kept)
 
 
+@pytest.mark.parametrize(
+    "odd", [{"tags": []}, {"annotations": {}}, {"localEndpoint": {"serviceName": "checkout", "x": 1}, "tags": 7}]
+)
+def test_an_odd_piece_costs_no_other(imported: Import, odd: Any) -> None:
+    spans, summary = imported([a_record(1, tags={"a": "1"}), a_record(1, timestamp=None, **odd), a_record(2)])
+    assert {span.name for span in spans} == {"op 1", "op 2"}
+    assert summary.rejected == 1
+
+
+def test_a_service_name_of_a_wrong_type_is_an_unknown_service(imported: Import) -> None:
+    spans, _ = imported([a_record(1, localEndpoint={"serviceName": []}), a_record(2, timestamp=None)])
+    assert [span.service for span in spans] == ["unknown_service", "checkout"]
+
+
+def test_deep_lists_are_refused_and_never_crash(imported: Import) -> None:
+    assert imported("[" * 900 + "]" * 900)[1].rejected == 1
+
+
 def test_version_1_is_refused_with_the_way_out(imported: Import) -> None:
     _, summary = imported([a_record(1, binaryAnnotations=[])])
     assert "v2" in summary.problems[0]

@@ -22,18 +22,12 @@ def _recognises(document: Any) -> bool:
 
 
 def _records(document: Any) -> list[Any] | None:
-    """The span records of a document, or None when it is no Zipkin document."""
-    if isinstance(document, dict):
-        return [document] if "traceId" in document and "id" in document else None
-    if not isinstance(document, list):
-        return None
-    found: list[Any] = []
-    for item in document:
-        records = _records(item)
-        if records is None:
-            return None
-        found.extend(records)
-    return found
+    """The span records of a document (one, a list, or a list of traces), or None when it is no Zipkin document."""
+    records = document if isinstance(document, list) else [document]
+    if records and all(isinstance(trace, list) for trace in records):
+        records = [record for trace in records for record in trace]
+    is_zipkin = all(isinstance(record, dict) and "traceId" in record and "id" in record for record in records)
+    return records if is_zipkin else None
 
 
 def _read(documents: Sequence[Any], notes: Notes) -> list[Span]:
@@ -94,24 +88,27 @@ def _whole(records: list[dict[str, Any]], notes: Notes) -> list[dict[str, Any]]:
         if known is record or record.get("timestamp") is not None:
             whole.append(record)
         else:
-            _join(known, record)
-            notes.repair("a span reported in pieces was put together")
+            try:
+                _join(known, record)
+            except Refused as refused:
+                notes.reject(str(refused))
+            else:
+                notes.repair("a span reported in pieces was put together")
     return whole
 
 
 def _join(record: dict[str, Any], piece: Mapping[str, Any]) -> None:
-    for key, value in piece.items():
-        if isinstance(value, list):
-            record[key] = [*read.array(record, key), *value]
-        elif isinstance(value, dict):
-            record[key] = {**read.an_object(record.get(key), key), **value}
-        elif record.get(key) is None:
-            record[key] = value
+    """Adds a piece to its record: lists and tags grow, and what the record lacks is filled in."""
+    grown: dict[str, Any] = {"annotations": [*read.array(record, "annotations"), *read.array(piece, "annotations")]}
+    for key in ("tags", "localEndpoint", "remoteEndpoint"):
+        grown[key] = {**read.an_object(record.get(key), key), **read.an_object(piece.get(key), key)}
+    lacking = {key: value for key, value in piece.items() if record.get(key) is None}
+    record.update(lacking | grown)
 
 
 def _service_of(record: Mapping[str, Any]) -> object:
     endpoint = record.get("localEndpoint")
-    return endpoint.get("serviceName") if isinstance(endpoint, dict) else None
+    return str(endpoint.get("serviceName")) if isinstance(endpoint, dict) else None
 
 
 def _span(record: Mapping[str, Any], notes: Notes) -> Span:
