@@ -10,12 +10,13 @@ from tracecheck.store.protocol import Appended, Work
 
 
 class FakeStore:
-    """Keeps spans in a list, drops identical repeats. `failures` are raised by the next appends, one each."""
+    """Keeps spans in a list, drops identical repeats. `failures` are raised by the next appends, one each;
+    None lets one pass."""
 
     def __init__(self) -> None:
         self.spans: list[Span] = []
         self.appends = 0
-        self.failures: list[Exception] = []
+        self.failures: list[Exception | None] = []
         self.open = threading.Event()
         self.open.set()
         self.entered = threading.Event()
@@ -27,8 +28,9 @@ class FakeStore:
         self.open.wait()
         with self._lock:
             self.appends += 1
-            if self.failures:
-                raise self.failures.pop(0)
+            failure = self.failures.pop(0) if self.failures else None
+            if failure is not None:
+                raise failure
             known = {span.key: span for span in self.spans}
             stored = duplicates = conflicting = 0
             for span in spans:
