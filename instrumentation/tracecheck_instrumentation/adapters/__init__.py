@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from tracecheck_instrumentation.health import harmless
 from tracecheck_instrumentation.messages import Endpoint, Message
 
-ADAPTERS = {"kafka": "kafka_python", "aiokafka": "aiokafka_client"}
+ADAPTERS = {"kafka": "kafka_python", "aiokafka": "aiokafka_client", "confluent_kafka": "confluent_kafka_client"}
 """Import name of a client, to the file here that adapts it."""
 
 
@@ -57,7 +57,7 @@ def adapter_of(thing: object) -> Adapter | None:
     kind = type(thing)
     if kind not in _by_type:
         clients = (base.__module__.partition(".")[0] for base in kind.__mro__)
-        name = next((ADAPTERS[client] for client in clients if client in ADAPTERS), None)
+        name = next((_BY_MODULE[client] for client in clients if client in _BY_MODULE), None)
         _by_type[kind] = None if name is None else load(name)
     return _by_type[kind]
 
@@ -68,5 +68,8 @@ def delivery_of(record: object, consumer: object = None, group: str | None = Non
     adapter = adapter_of(record)
     return None if adapter is None else adapter.delivery(record, consumer, group)
 
+
+_BY_MODULE = {**ADAPTERS, "cimpl": "confluent_kafka_client"}
+"""By the top module a type says it is from; confluent-kafka's own types do not name their package."""
 
 _by_type: dict[type, Adapter | None] = {}
