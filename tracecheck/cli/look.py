@@ -1,7 +1,7 @@
 """Commands that look at what is stored: `chains`, `show`, `hops`, `diagnose`, `sql`. They exit 0 whatever they find."""
 
 import sys
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +10,8 @@ from tracecheck.cli.output import emit, table, wants_colour
 from tracecheck.cli.reading import current, the_chain
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from tracecheck.model import ChainSummary, Finding, Hop
 
 CHAIN = click.argument("chain", required=False)
@@ -109,7 +111,7 @@ def sql(query: str, plain_csv: bool, store: str | None, output: str) -> None:
         query = sys.stdin.read()
     with current(store) as held:
         found = held.query(query)
-    columns, rows = found.column_names, list(zip(*(column.to_pylist() for column in found.columns), strict=True))
+    columns, rows = found.column_names, list(zip(*map(_values, found.columns), strict=True))
     if output == "json":
         emit(documents.dump(documents.rows(columns, rows)))
     elif output == "csv":
@@ -233,13 +235,18 @@ def _text(value: object) -> str:
 
     from tracecheck.report.documents import plain
 
-    held = plain(dict(value) if _is_map(value) else value)
+    held = plain(value)
     return held if isinstance(held, str) else json.dumps(held, ensure_ascii=False)
 
 
-def _is_map(value: object) -> TypeGuard[list[tuple[str, object]]]:
-    """Arrow hands a MAP over as a list of pairs."""
-    return isinstance(value, list) and bool(value) and all(isinstance(each, tuple) and len(each) == 2 for each in value)
+def _values(column: "pa.ChunkedArray") -> list[object]:
+    """A column's values; Arrow hands a MAP over as a list of pairs."""
+    values: list[object] = column.to_pylist()
+    return [dict(each) if isinstance(each, list) else each for each in values] if _holds_maps(column) else values
+
+
+def _holds_maps(column: "pa.ChunkedArray") -> bool:
+    return str(column.type).startswith("map<")
 
 
 COMMANDS: tuple[click.Command, ...] = (chains, show, hops, diagnose, sql)

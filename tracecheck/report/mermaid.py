@@ -96,7 +96,7 @@ class _Picture:
                 time = "" if hop.transit_ns is None else f"|{label(duration(hop.transit_ns))}|"
                 self._arrow(f"{message} -->{time} {consumer}")
                 if hop.outcome is Outcome.FAILED:
-                    self._mark(consumer, "broken", [f"failed, {hop.attempts} attempts"])
+                    self._mark(consumer, "broken", [f"failed {hop.attempts} times" if hop.attempts > 1 else "failed"])
         elif hop.outcome is Outcome.UNDELIVERED:
             lost = self._special(
                 ("lost", message, hop.consumer_group), [hop.consumer_group or "", "no delivery seen"], "broken"
@@ -158,14 +158,8 @@ class _Picture:
         if finding.last_good is None:
             return None
         message = self._names.get(("message", (finding.last_good.trace_id, finding.last_good.span_id)))
-        return next(
-            (
-                found
-                for kind in ("lost", "unseen")
-                if (found := self._names.get((kind, message, finding.consumer_group)))
-            ),
-            None,
-        )
+        keys = ((kind, message, group) for kind in ("lost", "unseen") for group in (finding.consumer_group, None))
+        return next((self._names[key] for key in keys if key in self._names), None)
 
     def _special(self, key: object, words: list[str], style: str) -> str | None:
         node = self._node(key, words)

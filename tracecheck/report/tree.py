@@ -87,11 +87,10 @@ def _header(chain: Chain) -> Iterator[str]:
     summary = chain.summary
     names = [("correlation", summary.correlation_id), ("run", summary.run_id)]
     named = "".join(f"  {name} {terminal(value)}" for name, value in names if value)
-    traces = len(summary.trace_ids)
     yield f"chain {terminal(chain.chain_id)}{named}"
     yield (
-        f"{instant(summary.start_unix_nano)}  {duration(summary.duration_ns)}"
-        f", {summary.spans} spans, {summary.hops} hops, {traces} {'trace' if traces == 1 else 'traces'}"
+        f"{instant(summary.start_unix_nano)}  {duration(summary.duration_ns)}, {_counted(summary.spans, 'span')}"
+        f", {_counted(summary.hops, 'hop')}, {_counted(len(summary.trace_ids), 'trace')}"
     )
     if summary.origin.cause_absent:
         yield "its first span names a cause that was never stored"
@@ -99,6 +98,10 @@ def _header(chain: Chain) -> Iterator[str]:
         yield f"began in a batch fed by {sentences.some(chain.feeds, 3)}"
     if summary.findings:
         yield f"findings: {', '.join(terminal(code) for code in summary.findings)}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _span(key: Key, forest: Shape, hops: _Hops, look: Look) -> str:
