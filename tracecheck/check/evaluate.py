@@ -133,8 +133,8 @@ def _step(scene: Scene, step: Step, states: Mapping[str, StepState]) -> StepStat
     if followed.failed:
         cause = (send_failed if step.pattern.role is Role.SEND else processing_failed)(case, followed.failed)
         return StepState(step=step, status=Status.UNMET, units=tuple(followed.failed), findings=(cause,))
-    if followed.weak or followed.loose:
-        units = tuple(followed.weak or followed.loose)
+    if followed.weak or followed.partial or followed.loose:
+        units = tuple(followed.weak or followed.partial or followed.loose)
         cause = context_lost.refused(case, followed)
         return _state(case, Status.MET, units, (cause,))
     if step.optional:

@@ -13,14 +13,15 @@ class Followed:
     """The matching units of one step. `ranks` is the weakest evidence by the position of a unit in `accepted`.
 
     `accepted` follow by evidence that the expectation accepts, and succeeded. `failed` follow, and never succeeded.
-    `weak` follow by weaker evidence only. `loose` are in the chain, but follow from nothing in it. `tied` are steps of
-    a join that are met by correlation and time alone.
+    `weak` follow by weaker evidence only, `partial` from some steps of a join and not from the others. `loose` are in
+    the chain, but follow from nothing in it. `tied` are steps of a join that are met by correlation and time alone.
     """
 
     accepted: list[Unit] = field(default_factory=list)
     ranks: list[int] = field(default_factory=list)
     failed: list[Unit] = field(default_factory=list)
     weak: list[Unit] = field(default_factory=list)
+    partial: list[Unit] = field(default_factory=list)
     loose: list[Unit] = field(default_factory=list)
     tied: list[str] = field(default_factory=list)
 
@@ -43,6 +44,8 @@ def follow(case: Case) -> Followed:
                     result.loose.append(unit)
         elif unit.succeeded is None:
             result.failed.append(unit)
+        elif _unmet_branches(case, unit, tied):
+            result.partial.append(unit)
         elif rank > limit:
             result.weak.append(unit)
         else:
@@ -73,10 +76,13 @@ def _rank(case: Case, unit: Unit) -> tuple[int | None, list[str]]:
         return None, []
     if case.step.after.join is Join.ANY:
         return min(ranks), []
-    for state in case.before:
-        if state.step.name in without and not _tied(case, state.units, unit):
-            return None, []
     return max(ranks), without
+
+
+def _unmet_branches(case: Case, unit: Unit, without: list[str]) -> bool:
+    """True if a step of the join, from which no path leads, is not even tied to the unit."""
+    states = (state for state in case.before if state.step.name in without)
+    return any(not _tied(case, state.units, unit) for state in states)
 
 
 def _tied(case: Case, earlier: tuple[Unit, ...], unit: Unit) -> bool:

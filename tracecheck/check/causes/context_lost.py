@@ -9,8 +9,11 @@ from tracecheck.model import Cause, Evidence, Finding, SpanBrief, Verdict
 
 def refused(case: Case, followed: Followed) -> Finding:
     """Every matching unit follows by weaker evidence than the expectation accepts, or by none."""
+    accepted_basis = case.scene.expectation.completeness
     if followed.weak:
         return _lost(case, followed.weak[0], Verdict.FAIL)
+    if followed.partial:
+        return if_absent(_partial(case, followed.partial[0]), case.scene.completeness, accepted_basis)
     unit = followed.loose[0]
     if lost := dangling(case, unit):
         return case.finding(
@@ -21,7 +24,7 @@ def refused(case: Case, followed: Followed) -> Finding:
             evidence=(f"{lost.name} of {lost.service} names a cause that was never stored",),
             completeness=case.scene.completeness,
         )
-    return if_absent(_lost(case, unit, Verdict.FAIL), case.scene.completeness, case.scene.expectation.completeness)
+    return if_absent(_lost(case, unit, Verdict.FAIL), case.scene.completeness, accepted_basis)
 
 
 def accepted(case: Case, followed: Followed) -> list[Finding]:
@@ -52,6 +55,18 @@ def dangling(case: Case, unit: Unit) -> SpanBrief | None:
         if index.dangles(key):
             return brief_of(index.spans[key])
     return None
+
+
+def _partial(case: Case, unit: Unit) -> Finding:
+    """One branch of a join led here; of the others neither a link nor the correlation id tells."""
+    apart = [state.step.name for state in case.before if case.scene.rank(state.sources, unit) is None]
+    return case.finding(
+        Cause.CONTEXT_LOST,
+        service=unit.service,
+        span=unit.briefs[0],
+        evidence=(f"no path, link or correlation id leads from {' and '.join(apart)}",),
+        detail={"join": list(apart)},
+    )
 
 
 def _lost(case: Case, unit: Unit, verdict: Verdict) -> Finding:

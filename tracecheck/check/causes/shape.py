@@ -77,6 +77,7 @@ def forbidden(index: Index, expectation: Expectation) -> list[Finding]:
                     last_good=units[0].producer,
                     expected=f"never: {describe_pattern(pattern)}",
                     looked_in=looked_in(index),
+                    evidence=(f"{describe_pattern(pattern)} was seen, done by {units[0].service}",),
                     count=len(units),
                 )
             )
