@@ -186,6 +186,21 @@ def test_S8_deep_values_are_refused_and_never_crash(depth: int) -> None:
         decode_protobuf(b"\x0a" + _length(resource_spans) + resource_spans)
 
 
+@pytest.mark.parametrize(("depth", "kept"), [(31, True), (32, False)])
+def test_S8_the_limit_is_the_same_for_text_in_maps_and_on_both_encodings(
+    decode: Decode, depth: int, kept: bool
+) -> None:
+    value = AnyValue(string_value="deep")
+    for _ in range(depth):
+        value = AnyValue(kvlist_value=KeyValueList(values=[KeyValue(key="k", value=value)]))
+    request = a_request(a_message(attributes=[KeyValue(key="k", value=value)]))
+    if kept:
+        assert only(decode(request)).attributes
+    else:
+        with pytest.raises(DecodeError, match="nests"):
+            decode(request)
+
+
 def _length(content: bytes) -> bytes:
     out, rest = b"", len(content)
     while rest > 0x7F:

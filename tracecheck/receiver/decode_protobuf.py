@@ -118,18 +118,25 @@ def _links(links: Iterable[trace_pb2.Span.Link], notes: Notes) -> tuple[Link, ..
 
 
 def _attributes(pairs: Iterable[common_pb2.KeyValue], notes: Notes, depth: int = 1) -> Attributes:
-    named: list[tuple[str, AttributeValue]] = []
+    attributes: dict[str, AttributeValue] = {}
+    given = 0
     for pair in pairs:
-        if pair.key_strindex and not pair.key:
+        if depth > MAX_VALUE_DEPTH:
+            raise _too_deep()
+        key = pair.key
+        if not key and pair.key_strindex:
             notes.repair("an attribute whose key is only a string table index was dropped")
-        else:
-            named.append((pair.key, _value(pair.value, notes, depth)))
-    return common.attributes_of(named, notes)
+            continue
+        value = pair.value
+        given += 1
+        attributes[key] = value.string_value or _value(value, notes, depth)  # most values are text: no look at the rest
+    common.note_repeated_keys(given - len(attributes), notes)
+    return attributes
 
 
 def _value(value: common_pb2.AnyValue, notes: Notes, depth: int) -> AttributeValue:
     if depth > MAX_VALUE_DEPTH:
-        raise DecodeError(f"an attribute value nests deeper than {MAX_VALUE_DEPTH} levels")
+        raise _too_deep()
     field = value.WhichOneof("value")
     if field is None:
         return None
@@ -142,3 +149,7 @@ def _value(value: common_pb2.AnyValue, notes: Notes, depth: int) -> AttributeVal
         return None
     scalar: str | bool | int | float | bytes = getattr(value, field)
     return scalar
+
+
+def _too_deep() -> DecodeError:
+    return DecodeError(f"an attribute value nests deeper than {MAX_VALUE_DEPTH} levels")

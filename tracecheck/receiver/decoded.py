@@ -100,7 +100,12 @@ def status_of(number: int, notes: Notes) -> StatusCode:
 
 
 def attributes_of(pairs: list[tuple[str, AttributeValue]], notes: Notes) -> Attributes:
-    """Attributes by key. OTLP leaves repeated keys undefined: the last one wins, and the others are counted."""
+    """Attributes by key; of a repeated key the last value is kept."""
     attributes = dict(pairs)
-    notes.repair("a repeated attribute key: the last value was kept", len(pairs) - len(attributes))
+    note_repeated_keys(len(pairs) - len(attributes), notes)
     return attributes
+
+
+def note_repeated_keys(count: int, notes: Notes) -> None:
+    """OTLP leaves repeated keys undefined: the last one wins, and the others are counted."""
+    notes.repair("a repeated attribute key: the last value was kept", count)
