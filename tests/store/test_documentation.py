@@ -9,9 +9,9 @@ import tracecheck.store
 from tracecheck.store import open_store
 
 README = (Path(tracecheck.store.__file__).parent / "README.md").read_text("utf-8")
-PUBLIC = set(
-    "spans span_links span_events messages hops chains chain_spans chain_feeds edges records state_samples runs".split()
-)
+PROBE = {"records", "state_samples", "runs"}
+CHAINS = {"messages", "hops", "chains", "chain_spans", "chain_feeds", "edges"}
+PUBLIC = {"spans", "span_links", "span_events"} | CHAINS | PROBE
 
 
 def documented() -> dict[str, list[tuple[str, str]]]:

@@ -14,7 +14,7 @@ from tracecheck.errors import StoreLocked, StoreUnavailable, UsageError
 from tracecheck.model import Span
 from tracecheck.store import conflicts, files
 from tracecheck.store.faults import refused, writing
-from tracecheck.store.limits import NO_LIMITS, Limits, read_within, require_single_select, time_limit
+from tracecheck.store.limits import INTERRUPT_EVERY_S, NO_LIMITS, Limits, read_within, require_single_select, time_limit
 from tracecheck.store.protocol import Appended, Work
 from tracecheck.store.rows import span_table
 from tracecheck.store.writer import TransactionWriter
@@ -130,12 +130,12 @@ class DuckDBStore:
             if self._closed:
                 return
             self._closed = True
-            for reader in self._readers:
-                reader.interrupt()
             self._changed.notify_all()
+            while self._readers:
+                for reader in self._readers:
+                    reader.interrupt()
+                self._changed.wait(INTERRUPT_EVERY_S)
         with self._write_lock:
-            with self._changed:
-                self._changed.wait_for(lambda: not self._readers)
             self._connection.close()
         self._release()
 

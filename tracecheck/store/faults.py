@@ -14,10 +14,11 @@ from tracecheck.errors import (
     StoreUnavailable,
     TracecheckError,
 )
+from tracecheck.store.recovery import is_log_damage
 
 HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
 NO_SPACE = ("no space left", "disk quota exceeded", "file too large", "out of memory", "could not allocate")
-NO_DATABASE = ("not a valid duckdb database", "is a directory", "is not a duckdb", "version number", "serializ")
+OUT_OF_REACH = ("cannot open file", "permission denied", "read-only file system", "too many open files")
 
 
 def opening_fault(location: str, error: duckdb.Error) -> EnvironmentFault:
@@ -29,12 +30,17 @@ def opening_fault(location: str, error: duckdb.Error) -> EnvironmentFault:
             f"{location} is held by process {holder['pid']} ({holder['program']}); expected nobody to hold it; stop "
             "that process, or reach its store with --store http://HOST:PORT"
         )
-    if any(sign in said.lower() for sign in NO_DATABASE):
-        return StoreForeign(
-            f"{location} cannot be read as a tracecheck store: {first_line(said)}; name another file, or move this away"
+    if is_log_damage(error):
+        return StoreUnavailable(
+            f"{location} has a damaged write-ahead log: {first_line(said)}; open it for writing once, which sets the "
+            "damaged part aside"
         )
-    return StoreUnavailable(
-        f"{location} could not be opened: {first_line(said)}; check that the folder exists and may be written"
+    if any(sign in said.lower() for sign in OUT_OF_REACH):
+        return StoreUnavailable(
+            f"{location} could not be opened: {first_line(said)}; check that the folder exists and may be written"
+        )
+    return StoreForeign(
+        f"{location} cannot be read as a tracecheck store: {first_line(said)}; name another file, or move this one away"
     )
 
 

@@ -11,6 +11,7 @@ import duckdb
 
 from tracecheck.errors import StoreForeign, StoreUnavailable
 from tracecheck.store.faults import opening_fault
+from tracecheck.store.recovery import is_log_damage, set_damaged_log_aside
 
 MEMORY = ":memory:"
 PRODUCT = "tracecheck"
@@ -30,7 +31,7 @@ def connect(location: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     """Opens a database with tracecheck's settings. Raises `StoreLocked`, `StoreForeign` or `StoreUnavailable`.
 
     Queries can reach nothing but this database: no files, no network, no extensions, no variables of this process,
-    and no way to switch that back on.
+    and no way to switch that back on. A damaged write-ahead log is set aside, unless only reading (`recovery`).
     """
     settings: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": f"{_memory_limit()}B",
@@ -41,6 +42,13 @@ def connect(location: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         "enable_external_access": False,
         "lock_configuration": True,
     }
+    for keep_beginning in (True, False):
+        try:
+            return duckdb.connect(location, read_only=read_only, config=settings)
+        except duckdb.Error as error:
+            if read_only or not is_log_damage(error):
+                raise opening_fault(location, error) from error
+            set_damaged_log_aside(Path(location), error, keep_beginning=keep_beginning)
     try:
         return duckdb.connect(location, read_only=read_only, config=settings)
     except duckdb.Error as error:

@@ -21,6 +21,7 @@ class Limits:
 
 NO_LIMITS = Limits()
 ROWS_PER_BATCH = 65_536
+INTERRUPT_EVERY_S = 0.05
 
 
 def require_single_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
@@ -38,15 +39,18 @@ def time_limit(connection: duckdb.DuckDBPyConnection, limits: Limits) -> Iterato
     if limits.seconds is None:
         yield
         return
-    expired = threading.Event()
+    expired, done = threading.Event(), threading.Event()
 
-    def stop() -> None:
-        expired.set()
-        connection.interrupt()
+    def stop_when_over() -> None:
+        if not done.wait(limits.seconds):
+            expired.set()
+            connection.interrupt()
+            # An interrupt that comes while a query is still being planned is lost, so it is repeated.
+            while not done.wait(INTERRUPT_EVERY_S):
+                connection.interrupt()
 
-    timer = threading.Timer(limits.seconds, stop)
-    timer.daemon = True
-    timer.start()
+    watch = threading.Thread(target=stop_when_over, name="tracecheck-time-limit", daemon=True)
+    watch.start()
     try:
         yield
     except duckdb.InterruptException as error:
@@ -56,7 +60,8 @@ def time_limit(connection: duckdb.DuckDBPyConnection, limits: Limits) -> Iterato
             f"the query took longer than {limits.seconds:g} s; ask for less, or work on a copy of the file"
         ) from error
     finally:
-        timer.cancel()
+        done.set()
+        watch.join()
 
 
 def read_within(relation: duckdb.DuckDBPyRelation, limits: Limits) -> pa.Table:
