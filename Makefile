@@ -1,10 +1,11 @@
 # Everything a checkout needs: `make demo` and `make test` set up all they use, in .venv, from Python and make alone.
 
-PYTHON ?= python3
-VENV   := .venv
-BIN    := $(VENV)/bin
-STAMP  := $(VENV)/set-up-is-current
-EXTRAS := -e '.[demo,dev,kafka,notebook]' -e './instrumentation[kafka]'
+PYTHON  ?= python3
+VENV    := .venv
+BIN     := $(VENV)/bin
+STAMP   := $(VENV)/set-up-is-current
+OURS    := .[demo,dev,kafka,notebook]
+HELPER  := ./instrumentation[aiokafka,confluent,kafka,rabbitmq]
 
 # The tests of one file stay together, so that what a file sets up is set up once. On two cores, two workers.
 WORKERS ?= 2
@@ -43,28 +44,21 @@ bench: $(STAMP) ## measure speed, as ratios
 soak: $(STAMP) ## run what takes many minutes
 	$(PYTEST) -m soak --capture=no --timeout=7200
 
-lock: $(STAMP) ## choose the versions in .ci/constraints.txt anew, as new as they may be
-	printf '%s\n' "$$LOCKED" | $(BIN)/uv pip compile --upgrade $(LOCK_OPTIONS) --output-file .ci/constraints.txt - >/dev/null
+lock: $(STAMP) ## choose versions for new dependencies (UPGRADE=--upgrade: for all) and keep them in .ci/constraints.txt
+	printf '%s\n' '-e $(OURS)' '-e $(HELPER)' uv | $(BIN)/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 \
+	    --no-emit-index-url --no-header --no-annotate --no-emit-package tracecheck \
+	    --no-emit-package tracecheck-instrumentation --output-file .ci/constraints.txt -
 
 clean: ## remove .venv, caches and whatever the demo wrote
 	rm -rf $(VENV) build dist *.egg-info instrumentation/*.egg-info tracecheck-demo
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-# Every version is given by the constraints, for each Python from 3.11 on; uv is many times faster than pip here.
-define LOCKED
--e .[demo,dev,kafka,notebook]
--e ./instrumentation[kafka]
-uv
-endef
-export LOCKED
-LOCK_OPTIONS := --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
-    --no-emit-package tracecheck --no-emit-package tracecheck-instrumentation
-
+# Constraints give every version, for each Python from 3.11 on. uv installs them in a fraction of pip's time.
 $(STAMP): pyproject.toml instrumentation/pyproject.toml .ci/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	    echo "tracecheck needs Python 3.11 or later, but $(PYTHON) is $$($(PYTHON) --version 2>&1);" \
 	         "name a newer one: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint .ci/constraints.txt uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint .ci/constraints.txt $(EXTRAS)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint .ci/constraints.txt -e '$(OURS)' -e '$(HELPER)'
 	@touch $@
