@@ -91,12 +91,16 @@ def _find_chains(writer: Writer) -> None:
     _double_pointers(writer)
     _run(writer, "84_places")
     _unite(writer)
-    if _any(writer, "c_loose") or _any(writer, "c_node_cause group by node having count(*) > 1"):
-        _run(writer, "87_conditional")
+    joined = _any(writer, "c_loose") or _any(writer, "c_node_cause group by node having count(*) > 1")
+    while joined:
+        _run(writer, "87_several_causes")
         while _any(writer, "c_more"):
             _unite(writer)
-            _run(writer, "87_conditional")
-    _run(writer, "88_chains")
+            _run(writer, "87_several_causes")
+        _run(writer, "88_loose")
+        joined = _any(writer, "c_more")
+        _unite(writer)
+    _run(writer, "89_chains")
 
 
 def _double_pointers(writer: Writer) -> None:

@@ -1,7 +1,7 @@
 -- Context that contradicts identity (a forwarded header): the span it names did not produce this message. Told only for
 -- a consumer of one message. In systems where both sides name the same place: another destination, or another position.
 -- Anywhere: another message has the consumer's position or id, and this one does not. Stale context is no message edge;
--- weaker evidence may find the true producer.
+-- weaker evidence may find the true producer, and never that same one.
 
 create or replace temp table c_one as
 select c.n, min(x.message) as message, min(x.via) as via
@@ -22,7 +22,7 @@ where coalesce(m.batch_count, 1) <= 1 and coalesce(c.batch_count, 1) <= 1;
 
 create or replace temp table c_stale as
 select n, message, via from c_told t
-where elsewhere or other_position
+where elsewhere or (other_position and not same_id)
     or (not same_position and (n in (
         select t.n from c_told t join c_message m
             on m.system = t.system and m.destination = t.destination

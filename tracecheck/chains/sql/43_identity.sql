@@ -52,4 +52,5 @@ join (select sort, sought, n, g from numbered where is_consumer = 0) p
 
 insert into c_edge
 select consumer, arg_min(message, preference), 1, 'identity', null, null, null, null, consumer, false
-from c_found group by consumer;
+from c_found where (consumer, message) not in (select n, message from c_stale)
+group by consumer;

@@ -29,4 +29,5 @@ with both_sides as (
 select c.n, p.n, 2, 'correlation', null, null, null, null, c.n, c.g > 1
 from (select * from numbered where is_consumer = 1) c
 join (select * from numbered where is_consumer = 0) p
-    on p.service = c.service and p.correlation_id = c.correlation_id and p.destination = c.destination and p.g = c.g;
+    on p.service = c.service and p.correlation_id = c.correlation_id and p.destination = c.destination and p.g = c.g
+where (c.n, p.n) not in (select n, message from c_stale);

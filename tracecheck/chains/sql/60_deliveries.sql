@@ -12,8 +12,11 @@ select e.consumer, e.message, e.evidence, e.via, e.context, e.ambiguous, c.role,
     case when m.batch_count > 1 then coalesce(
         case when e.message_offset is not null then concat(e.partition_id, ':', e.message_offset) end,
         case when c.message_offset is not null then concat(c.partition_id, ':', c.message_offset) end,
-        e.message_id, c.message_id, concat('#', e.basis)) else '' end as part
-from c_edge e join c_consumer c on c.n = e.consumer join c_message m on m.n = e.message;
+        e.message_id, c.message_id, concat('#', b.trace_id, b.span_id)) else '' end as part
+from c_edge e
+join c_consumer c on c.n = e.consumer
+join c_consumer b on b.n = e.basis
+join c_message m on m.n = e.message;
 
 create or replace temp table c_attempt as
 with outranked as (

@@ -18,7 +18,7 @@ with both_sides as (
     select trace_id, service, n, null, null, null, 1, missing_span_id from c_missing where service is not null
 ), numbered as (
     select *, sum(1 - is_missing) over (
-        partition by trace_id, service order by n, is_missing, part, grp
+        partition by trace_id, service order by n, is_missing desc, part, grp
         rows between unbounded preceding and current row) as g
     from both_sides
 )
@@ -40,7 +40,7 @@ with both_sides as (
 ), numbered as (
     select *, sum(1 - is_missing) over w as g, min(case when is_missing = 0 then n end) over w as message
     from both_sides
-    window w as (partition by trace_id order by n, is_missing rows between unbounded preceding and current row)
+    window w as (partition by trace_id order by n, is_missing desc rows between unbounded preceding and current row)
 )
 select trace_id, missing_span_id, message from numbered where is_missing = 1 and g = 1;
 

@@ -1,10 +1,13 @@
--- Chains: the parts that union made. Each has one node that joined no cause: its origin. Where there is none, causes run
--- in a circle, and the earliest node is taken. An origin with causes in several other chains begins after a batch.
+-- Chains: the parts that union made. Each has at most one node that joined nothing: its origin. Where there is none, what
+-- is known runs in a circle, and the earliest node is taken (a loose one last). An origin with causes in other chains begins after a batch.
 
 create or replace temp table c_part as
-select coalesce(min(l.node) filter (p.u is null), min(l.node)) as origin, l.label,
+select l.label,
+    coalesce(min(l.node) filter (p.u is null), min(l.node) filter (o.node is null), min(l.node)) as origin,
     count(*) filter (p.u is null) = 0 as is_circular
-from c_label l left join (select distinct u from c_pair) p on p.u = l.node
+from c_label l
+left join (select distinct u from c_pair) p on p.u = l.node
+left join (select distinct node from c_loose) o on o.node = l.node
 group by l.label;
 
 create or replace temp table c_span_chain as

@@ -1,0 +1,120 @@
+"""The chain tables are the same whatever the order of arrival, the size of the batches, or the repetitions."""
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.random_traces import random_spans
+from tests.support.spans import Traces
+from tests.support.stored import analysed
+from tracecheck.chains import find, hops, is_current, load, refresh, summaries
+from tracecheck.model import Span
+from tracecheck.store import Store, open_store
+
+VIEWS = ("chains", "chain_spans", "edges", "messages", "hops", "chain_feeds")
+
+
+def contents(store: Store) -> dict[str, list[str]]:
+    """Every row of every view, as text, in no order."""
+    return {view: sorted(map(repr, store.query(f"select * from {view}").to_pylist())) for view in VIEWS}
+
+
+def arriving(spans: list[Span], batches: int, random: Random) -> dict[str, list[str]]:
+    """The tables after the spans came shuffled, in batches, some of them again, with a refresh after each batch."""
+    shuffled = random.sample(spans, len(spans))
+    with open_store(":memory:") as store:  # type: ignore[attr-defined]
+        for number in range(batches):
+            batch = shuffled[number::batches]
+            store.append(batch + random.sample(spans, min(3, len(spans))))
+            refresh(store)
+        return contents(store)
+
+
+def at_once(spans: list[Span]) -> dict[str, list[str]]:
+    with open_store(":memory:") as store:  # type: ignore[attr-defined]
+        store.append(spans)
+        refresh(store)
+        return contents(store)
+
+
+@pytest.mark.parametrize(("most", "batches"), [(5, 2), (10, 4), (16, 7)])
+def test_any_arrival_gives_the_same_tables(most: int, batches: int) -> None:
+    random = Random(most)
+    spans = [span for _ in range(120) for span in random_spans(random, most)]
+    assert arriving(spans, batches, random) == at_once(spans)
+
+
+@settings(max_examples=6, deadline=None)
+@given(seed=st.integers(0, 2**32), batches=st.integers(1, 5))
+def test_any_arrival_of_one_graph_gives_the_same_tables(seed: int, batches: int) -> None:
+    random = Random(seed)
+    spans = random_spans(random, 9)
+    assert arriving(spans, batches, random) == at_once(spans)
+
+
+def test_a_late_span_merges_two_stored_chains() -> None:
+    story = Traces()
+    sent = story.send("checkout", "orders")
+    handled = story.process("billing", "orders", of=sent)
+    paid = story.send("billing", "payments", under=handled)
+    mailed = story.process("mailer", "payments", of=paid, style="link")
+    with open_store(":memory:") as store:  # type: ignore[attr-defined]
+        store.append([sent, handled, mailed])
+        refresh(store)
+        assert len(summaries(store)) == 2
+        store.append([paid])
+        refresh(store)
+        (chain,) = summaries(store)
+        assert chain.chain_id == ":".join(sent.key)
+        assert [hop.outcome for hop in hops(store)] == ["delivered", "delivered"]
+
+
+def test_a_late_root_renames_the_chain_it_began() -> None:
+    story = Traces()
+    root = story.span("gateway", "POST /orders")
+    sent = story.send("checkout", "orders", under=root)
+    with open_store(":memory:") as store:  # type: ignore[attr-defined]
+        store.append([sent])
+        refresh(store)
+        assert [(chain.origin.span_id, chain.origin.cause_absent) for chain in summaries(store)] == [
+            (sent.span_id, True)
+        ]
+        store.append([root])
+        refresh(store)
+        assert [(chain.origin.span_id, chain.origin.cause_absent) for chain in summaries(store)] == [
+            (root.span_id, False)
+        ]
+        assert load(store, find(store, root.trace_id)[0]).summary.findings == ()
+
+
+def test_a_refresh_without_news_changes_nothing() -> None:
+    story = Traces()
+    story.send("checkout", "orders")
+    with open_store(":memory:") as store:  # type: ignore[attr-defined]
+        assert is_current(store)
+        store.append(story.spans)
+        assert not is_current(store)
+        refresh(store)
+        assert is_current(store)
+        before = store.generation()
+        refresh(store)
+        assert store.generation() == before
+
+
+def test_a_correlation_id_on_more_traces_than_the_cap_joins_nothing_any_more() -> None:
+    story = Traces(correlation_id="constant")
+    story.send("checkout", "orders")
+    lost = story.process("billing", "orders")
+    with open_store(":memory:") as store:  # type: ignore[attr-defined]
+        store.append(story.spans)
+        refresh(store, correlation_trace_cap=2)
+        assert len(summaries(store)) == 1
+        more = Traces(correlation_id="constant")
+        more.span("checkout", "another trace")
+        store.append(more.spans)
+        refresh(store, correlation_trace_cap=2)
+        assert len(summaries(store)) == 3
+        assert [hop.outcome for hop in hops(store) if hop.consumer] == ["origin_unknown"]
+        assert analysed(story).chain_of(lost).summary.spans == 2

@@ -1,0 +1,102 @@
+"""Random spans full of what breaks analyzers: cycles, orphans, batches, poll loops, retries, stale headers, skew."""
+
+from random import Random
+
+from tests.support.spans import START, new_span_id, new_trace_id
+from tracecheck.model import Link, MessageIdentity, Messaging, Operation, Resource, Span, SpanKind, StatusCode
+
+ROLES = (
+    [("send", SpanKind.PRODUCER)] * 5
+    + [("process", SpanKind.CONSUMER)] * 5
+    + [("receive", SpanKind.CONSUMER)] * 2
+    + [("receive", SpanKind.CLIENT), ("create", SpanKind.PRODUCER), ("send", SpanKind.CLIENT)]
+    + [(None, SpanKind.PRODUCER), (None, SpanKind.CONSUMER), ("create", SpanKind.CONSUMER), ("settle", SpanKind.CLIENT)]
+    + [(None, SpanKind.INTERNAL)] * 4
+    + [(None, SpanKind.SERVER), (None, SpanKind.CLIENT)]
+)
+
+
+def random_spans(random: Random, most: int = 14) -> list[Span]:
+    """Up to `most` spans of a few traces; every id, group and key in them is this graph's own."""
+    name = new_span_id()
+    traces = [new_trace_id() for _ in range(random.randint(1, 4))]
+    keys = [(random.choice(traces), new_span_id()) for _ in range(random.randint(1, most))]
+    made: list[Span] = []
+    for trace_id, span_id in keys:
+        operation, kind = random.choice(ROLES)
+        is_consumer = kind is SpanKind.CONSUMER or operation == "receive"
+        start = START + random.randint(0, 40) * 1000
+        pick = _aim(random, made, keys, is_consumer)
+        parent = None
+        if random.random() < 0.6:
+            same = [key for key in (pick() for _ in range(4)) if key[0] == trace_id]
+            parent = same[0][1] if same else random.choice([span_id, new_span_id(), random.choice(keys)[1]])
+        identity = _identity(random, name)
+        links = tuple(
+            Link(trace_id=key[0], span_id=key[1], identity=_identity(random, name))
+            for key in (
+                pick() for _ in range(random.choice([0, 0, 0, 1, 1, 2, 3] if is_consumer else [0] * 8 + [1, 2]))
+            )
+        )
+        made.append(
+            Span(
+                trace_id=trace_id,
+                span_id=span_id,
+                parent_span_id=parent,
+                name=operation or "work",
+                kind=kind,
+                start_unix_nano=start,
+                end_unix_nano=start + random.randint(0, 9) * 1000,
+                status=StatusCode.ERROR if random.random() < 0.15 else StatusCode.UNSET,
+                flags=random.choice([0, 256, 768]),
+                links=links,
+                resource=Resource(attributes={}),
+                service=random.choice(["a", "b", "c"]),
+                correlation_id=random.choice([None, None, f"{name}-x", f"{name}-y"]),
+                messaging=_messaging(random, name, operation, kind, identity),
+            )
+        )
+    return made
+
+
+def _aim(random: Random, made: list[Span], keys: list[tuple[str, str]], is_consumer: bool):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    """Consumers mostly aim at producers that exist, others at anything."""
+    sends = [span.key for span in made if span.kind is SpanKind.PRODUCER]
+    consumers = [span.key for span in made if span.kind is SpanKind.CONSUMER]
+
+    def pick() -> tuple[str, str]:
+        if is_consumer and sends and random.random() < 0.7:
+            return random.choice(sends)
+        if not is_consumer and consumers and random.random() < 0.4:
+            return random.choice(consumers)
+        if random.random() < 0.08:
+            return (random.choice(keys)[0], new_span_id())
+        return random.choice(keys)
+
+    return pick
+
+
+def _identity(random: Random, name: str) -> MessageIdentity:
+    sparse = random.random() < 0.6
+    return MessageIdentity(
+        partition=None if sparse else random.choice([None, "0", "1"]),
+        offset=None if sparse else random.choice([None, 1, 2]),
+        message_id=random.choice([None, None, None, f"{name}-1", f"{name}-2"]),
+    )
+
+
+def _messaging(
+    random: Random, name: str, operation: str | None, kind: SpanKind, identity: MessageIdentity
+) -> Messaging | None:
+    if operation is None and kind not in (SpanKind.PRODUCER, SpanKind.CONSUMER):
+        return None
+    return Messaging(
+        system=random.choice(["kafka", "kafka", "rabbitmq", None]),
+        operation=Operation(operation) if operation else None,
+        destination=random.choice([None, f"{name}-T", f"{name}-T", f"{name}-T", f"{name}-U"]),
+        consumer_group=random.choice([None, "g", "h"]),
+        identity=identity,
+        event_id=random.choice([None, None, None, f"{name}-1", f"{name}-3"]),
+        batch_count=random.choice([None, None, None, 1, 2]),
+        retry_of=random.choice([None, None, None, "r"]),
+    )
