@@ -3,6 +3,7 @@
 import gzip
 import http.client
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -104,6 +105,14 @@ def call(
                 details=error.details(),
                 trailers={item.key: item.value for item in error.trailing_metadata()},
             )
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Returns as soon as the condition holds; fails the test when it does not within ten seconds."""
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 @pytest.fixture

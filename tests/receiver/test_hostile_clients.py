@@ -6,14 +6,13 @@ import http.client
 import json
 import socket
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
 
-from tests.receiver.conftest import JSON, PROTOBUF, Send, call, post
+from tests.receiver.conftest import JSON, PROTOBUF, Send, call, post, wait_until
 from tests.receiver.test_transport import bomb
 from tests.support.fake_store import FakeStore
 from tests.support.otlp import a_message, a_request, json_of, numbered, text
@@ -40,13 +39,6 @@ def is_closed(client: socket.socket) -> bool:
         while client.recv(65536):
             pass
     return True
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def test_S1_gzip_in_gzip_is_opened_once(receiver: RunningReceiver) -> None:

@@ -6,7 +6,6 @@ import json
 import socket
 import subprocess
 import sys
-import threading
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -27,7 +26,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
-from tests.receiver.conftest import ANY_PORT, JSON, PROTOBUF, Send, call, post
+from tests.receiver.conftest import ANY_PORT, JSON, PROTOBUF, Send, call, post, wait_until
 from tests.support.fake_store import FakeStore
 from tests.support.otlp import a_message, a_request, json_of, numbered
 from tracecheck.config import Listen
@@ -484,7 +483,7 @@ def test_A31_stopping_answers_what_is_in_flight_and_stores_nothing_afterwards(st
     store.open.clear()
     with ThreadPoolExecutor(3) as threads:
         over_http, over_grpc = threads.submit(post, running, body), threads.submit(call, running, body)
-        assert store.entered.wait(10)
+        wait_until(lambda: running.counters.received == 2)
         closing = threads.submit(running.close)
         store.open.set()
         assert over_http.result().ok
@@ -509,6 +508,22 @@ def test_A31_a_taken_port_is_named_and_stops_the_other_listener(store: FakeStore
         socket.create_server(("127.0.0.1", free)).close()
 
 
+def test_A31_a_failed_bind_says_one_thing_once(
+    store: FakeStore, receiver: RunningReceiver, capfd: pytest.CaptureFixture[str]
+) -> None:
+    port = urlsplit(receiver.grpc_endpoint).port
+    with pytest.raises(PortInUse, match=f"OTLP/gRPC on 127.0.0.1:{port}: Address already in use"):
+        start_receiver(store, replace(ANY_PORT, grpc_port=port))
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("host", ["::1", "localhost"])
+def test_A31_other_loopback_names_work(store: FakeStore, host: str) -> None:
+    with start_receiver(store, replace(ANY_PORT, host=host)) as running:
+        assert post(running, b"").ok
+        assert call(running, b"").ok
+
+
 def test_A31_two_receivers_never_share_a_grpc_port(store: FakeStore, receiver: RunningReceiver) -> None:
     port = urlsplit(receiver.grpc_endpoint).port
     with pytest.raises(PortInUse):
@@ -524,9 +539,7 @@ def test_one_request_that_breaks_the_store_does_not_fail_those_it_shares_a_commi
         first = clients.submit(post, receiver, a_request(a_message(1)).SerializeToString())
         assert store.entered.wait(10)
         rest = [clients.submit(post, receiver, a_request(a_message(n)).SerializeToString()) for n in (2, 3, 4)]
-        waited = threading.Event()
-        while receiver.counters.received < 4:
-            waited.wait(0.01)
+        wait_until(lambda: receiver.counters.received == 4)
         store.failures = []
         original = store.append
 

@@ -5,14 +5,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 
-from tracecheck.errors import PortInUse
 from tracecheck.receiver.answers import Fault
 from tracecheck.receiver.export import begin_export, failed_export
 from tracecheck.receiver.intake import Intake
 from tracecheck.receiver.options import ReceiverOptions
 from tracecheck.receiver.other_signals import LOGS, METRICS, TRACES, Signal
+from tracecheck.receiver.ports import bound_socket, port_in_use
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+_PURPOSE = "OTLP/gRPC"
 
 RETRY_TRAILER = "google.rpc.retryinfo-bin"
 STATUS_TRAILER = "grpc-status-details-bin"
@@ -23,6 +25,8 @@ class GrpcServer:
 
     def __init__(self, intake: Intake, host: str, port: int, options: ReceiverOptions) -> None:
         """Binds and starts. Raises `PortInUse`."""
+        # gRPC reports a failed bind by writing to stderr itself, so a plain socket asks first.
+        bound_socket(host, port, _PURPOSE).close()
         self._grace_s = options.grace_s
         self._server = grpc.server(
             ThreadPoolExecutor(options.grpc_workers, thread_name_prefix="tracecheck-grpc"),
@@ -32,17 +36,11 @@ class GrpcServer:
             ],
         )
         self._server.add_generic_rpc_handlers([_handlers(signal, intake, options) for signal in _SIGNALS])
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
-            self.port = self._server.add_insecure_port(address)
-        except RuntimeError:
-            self.port = 0
-        if not self.port:
+            self.port = self._server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        except RuntimeError as error:
             self._server.stop(None)
-            raise PortInUse(
-                f"cannot listen for OTLP/gRPC on {address}: the port is taken or the address is not this machine's; "
-                "stop what holds it, or give another port (0 takes a free one)"
-            )
+            raise port_in_use(host, port, _PURPOSE, str(error)) from None
         self._server.start()
 
     def stop(self) -> None:

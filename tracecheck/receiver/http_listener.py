@@ -10,7 +10,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from starlette.applications import Starlette
 
-from tracecheck.errors import PortInUse
+from tracecheck.receiver.ports import bound_socket
 
 
 class HttpListener:
@@ -20,7 +20,7 @@ class HttpListener:
         self, app: Starlette, host: str, port: int, *, purpose: str, idle_timeout_s: float = 20.0, grace_s: float = 5.0
     ) -> None:
         """Binds and starts. Raises `PortInUse`, which names `purpose`."""
-        listening = _bound(host, port, purpose)
+        listening = bound_socket(host, port, purpose)
         self.port: int = listening.getsockname()[1]
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
@@ -39,27 +39,6 @@ class HttpListener:
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             runner.run(self._serving)
-
-
-def _bound(host: str, port: int, purpose: str) -> socket.socket:
-    """A listening socket: connections queue from now on, even before the loop runs."""
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, kind)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind(address)
-            listening.listen(512)
-        except OSError:
-            listening.close()
-            raise
-    except OSError as error:
-        raise PortInUse(
-            f"cannot listen for {purpose} on {host}:{port}: {error.strerror or error}; "
-            "stop what holds the port, or give another one (0 takes a free one)"
-        ) from None
-    listening.setblocking(False)
-    return listening
 
 
 def _config(listening: socket.socket, idle_timeout_s: float, grace_s: float) -> Config:
