@@ -39,6 +39,13 @@ def wait_for(
         if (report.matched and report.verdict is not Verdict.INCONCLUSIVE) or until_deadline_s <= 0:
             return report
         quiet_ns = quiet_for_ns(store, run_id)
-        until_quiet_s = (settle - quiet_ns) / NS_PER_S if quiet_ns is not None else until_deadline_s
-        pause_s = until_quiet_s + QUIET_MARGIN_S if until_quiet_s > 0 else until_deadline_s
+        until_quiet_ns = [] if quiet_ns is None else [settle - quiet_ns]
+        pauses_ns = [pause_ns for pause_ns in (*until_quiet_ns, *_budgets_left_ns(report)) if pause_ns > 0]
+        pause_s = min(pauses_ns) / NS_PER_S + QUIET_MARGIN_S if pauses_ns else until_deadline_s
         store.wait(generation, min(pause_s, until_deadline_s))
+
+
+def _budgets_left_ns(report: CheckReport) -> list[int]:
+    """How long each step that has not come may still take: an instant at which a doubt can become a fact."""
+    found = (finding for result in report.results for finding in result.findings)
+    return [one.limit_ns - one.waited_ns for one in found if one.limit_ns is not None and one.waited_ns is not None]
