@@ -10,7 +10,7 @@ from pathlib import Path
 from tracecheck.chains import load
 from tracecheck.demo.faults import Case
 from tracecheck.errors import UsageError
-from tracecheck.model import CheckReport, Verdict
+from tracecheck.model import CheckReport, Result, Verdict
 from tracecheck.report import render, render_mermaid
 from tracecheck.store import Store
 
@@ -92,15 +92,19 @@ def check_exit_code(report: CheckReport) -> int:
 
 
 def write_results(out: Path, report: CheckReport, injected: Sequence[Injected], store: Store) -> None:
-    """Write what was injected, the check's reports, and a picture of the first broken chain (else of the first)."""
+    """Write what was injected, the check's reports, and a picture of the broken chain (if any) that came furthest."""
     rows = [{"correlation_id": one.correlation_id, "step": one.step, "cause": str(one.cause)} for one in injected]
     (out / "injected.json").write_text(json.dumps(rows, indent=2) + "\n")
     (out / "report.json").write_text(render("json", report))
     (out / "junit.xml").write_text(render("junit", report))
     pictured = [result for result in report.results if result.chain_id]
-    pictured.sort(key=lambda result: result.verdict is not Verdict.FAIL)
-    if pictured and (chain_id := pictured[0].chain_id):
-        (out / "chain.mmd").write_text(render_mermaid(load(store, chain_id), pictured[0].findings))
+    shown = max(pictured, key=lambda result: (result.verdict is Verdict.FAIL, _steps_met(result)), default=None)
+    if shown and shown.chain_id:
+        (out / "chain.mmd").write_text(render_mermaid(load(store, shown.chain_id), shown.findings))
+
+
+def _steps_met(result: Result) -> int:
+    return sum(1 for step in result.steps if step.matched)
 
 
 def _line(one: Injected) -> str:
