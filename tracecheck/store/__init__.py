@@ -3,5 +3,18 @@
 from tracecheck.store.limits import NO_LIMITS, Limits
 from tracecheck.store.open import open_store
 from tracecheck.store.protocol import Appended, Reader, Store, Work, Writer
+from tracecheck.store.retention import Vacuumed, compact, vacuum
 
-__all__ = ["NO_LIMITS", "Appended", "Limits", "Reader", "Store", "Work", "Writer", "open_store"]
+__all__ = [
+    "NO_LIMITS",
+    "Appended",
+    "Limits",
+    "Reader",
+    "Store",
+    "Vacuumed",
+    "Work",
+    "Writer",
+    "compact",
+    "open_store",
+    "vacuum",
+]

@@ -19,6 +19,15 @@ from tracecheck.store.protocol import Appended, Work
 from tracecheck.store.rows import span_table
 from tracecheck.store.writer import TransactionWriter
 
+EXTENT = """
+    select
+        greatest(
+            coalesce(max(ingest_number), 0),
+            coalesce((select max(ingest_number) from chain_progress), 0),
+            coalesce((select max(ingest_number) from store_progress), 0)),
+        count(*)
+    from span_rows"""
+
 _open_paths: set[Path] = set()
 _open_paths_lock = threading.Lock()
 
@@ -113,6 +122,13 @@ class DuckDBStore:
         if writer.changed:
             self._announce()
 
+    def checkpoint(self) -> None:
+        """Folds the write-ahead log into the file and frees what was deleted. Raises `StoreUnavailable`."""
+        with self._write_lock, writing(self.location):
+            self._require_open()
+            self._connection.execute("checkpoint")
+            self._ingest_number, self._rows = self._extent(at_least=self._ingest_number)
+
     def generation(self) -> int:
         """See `Reader.generation`."""
         with self._changed:
@@ -187,9 +203,10 @@ class DuckDBStore:
         if self._closed:
             raise StoreUnavailable(f"{self.location} is closed")
 
-    def _extent(self) -> tuple[int, int]:
-        found = self._connection.execute("select coalesce(max(ingest_number), 0), count(*) from span_rows").fetchall()
-        return int(found[0][0]), int(found[0][1])
+    def _extent(self, at_least: int = 0) -> tuple[int, int]:
+        """The last append's number, which never goes back even if its rows are removed, and how many rows there are."""
+        found = self._connection.execute(EXTENT).fetchall()
+        return max(int(found[0][0]), at_least), int(found[0][1])
 
     def _keep_private(self) -> None:
         """The write-ahead log holds the same data as the file, and DuckDB creates it anew with the process's umask."""
