@@ -71,7 +71,11 @@ def test_no_field_of_a_finding_is_lost_between_its_lines() -> None:
 
 
 def test_a_late_step_says_when_it_came_and_how_late() -> None:
-    assert sentence(finding(Cause.LATE)).endswith("came 5.204 s after the step before it, 2.204 s over its budget")
+    told = finding(Cause.LATE)
+    assert sentence(told).endswith("came 2.204 s over its budget of 3 s")
+    lines = block(result(told), told, Look())
+    assert any("it came 5.204 s after what it follows" in line for line in lines)
+    assert any("12:00:01.020Z" in line for line in lines)
 
 
 def test_an_aggregated_finding_says_how_often_and_needs_no_step() -> None:
@@ -132,6 +136,6 @@ def test_a_result_uses_its_own_completeness_where_the_finding_has_none() -> None
 def test_the_offending_span_is_shown_beside_the_last_good_one() -> None:
     told = finding(Cause.PROCESSING_FAILED)
     lines = block(result(told), told, Look())
-    assert any("seen: orders[0]@41 handled by billing" in line and "CardDeclined" in line for line in lines)
+    assert any("seen: orders[0]@41 failed in billing" in line and "CardDeclined" in line for line in lines)
     same = replace(told, span=SENT, last_good=SENT)
     assert not any("seen:" in line for line in block(result(same), same, Look())[1:])

@@ -4,12 +4,13 @@ Every function returns one line of printable text: each value that came from out
 Reporters arrange these lines and escape them for their medium; they add no words about causes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from tracecheck.model import Cause, Completeness, Finding, NearMiss, Result, SpanBrief, Verdict
 from tracecheck.report.sanitise import terminal
 from tracecheck.report.units import clocks_only, duration, instant
 
+_FAILURES = {Cause.PROCESSING_FAILED, Cause.SEND_FAILED, Cause.UPSTREAM_FAILED}
 SIGNS = {Verdict.FAIL: "FAIL", Verdict.INCONCLUSIVE: "INCONCLUSIVE", Verdict.PASS: "PASS"}
 
 
@@ -23,12 +24,7 @@ def sentence(finding: Finding) -> str:
     parts = [f"{subject(finding)}: {finding.code}{would_be}{times}"]
     if finding.last_good is not None:
         parts.append(f"last good: {did(finding.last_good)}")
-    if finding.code is Cause.LATE:
-        parts.append(_lateness(finding))
-    elif finding.evidence:
-        parts.append(clocks_only(terminal(finding.evidence[0])))
-    elif finding.span is not None:
-        parts.append(terminal(finding.span.error) if finding.span.error else f"seen: {did(finding.span)}")
+    parts += _reason(finding)
     return "; ".join(parts)
 
 
@@ -135,11 +131,22 @@ def chain_name(result: Result) -> str:
     return terminal(result.correlation_id or result.chain_id or "no chain", 60)
 
 
-def _lateness(finding: Finding) -> str:
-    if finding.measured_ns is None or finding.limit_ns is None:
-        return "came after its budget"
-    over = duration(finding.measured_ns - finding.limit_ns)
-    return f"came {duration(finding.measured_ns)} after the step before it, {over} over its budget"
+def _reason(finding: Finding) -> Iterator[str]:
+    """The one fact that a headline has room for: how late, the error, else the first piece of evidence."""
+    error = finding.span.error if finding.span is not None else None
+    if finding.code is Cause.LATE and finding.measured_ns is not None and finding.limit_ns is not None:
+        yield f"came {duration(finding.measured_ns - finding.limit_ns)} over its budget of {duration(finding.limit_ns)}"
+    elif error and (finding.code in _FAILURES or not finding.evidence):
+        yield terminal(error)
+    elif finding.evidence:
+        yield clocks_only(terminal(finding.evidence[0]))
+    elif finding.span is not None:
+        yield f"seen: {did(finding.span)}"
+
+
+def _late(finding: Finding) -> str:
+    came = f" {duration(finding.measured_ns)} after what it follows" if finding.measured_ns is not None else ""
+    return f"{_who(finding)} did it, too late: it came{came}"
 
 
 def _who(finding: Finding) -> str:
@@ -200,7 +207,7 @@ _EXPLAIN: dict[Cause, Callable[[Finding], str]] = {
         f"{_who(f)} handled it, as later steps prove, but its span never arrived: "
         "export lost, sampled out or no instrumentation"
     ),
-    Cause.LATE: _lateness,
+    Cause.LATE: _late,
     Cause.DUPLICATE_DELIVERY: lambda f: f"{_who(f)} handled the message again after it had already succeeded",
     Cause.DUPLICATE_SEND: lambda f: f"{_service(f)} sent one event id more than once{_to(f)}",
     Cause.DUPLICATE_EFFECT: lambda f: f"{_service(f)} applied one effect more than once under the same key",
