@@ -7,7 +7,7 @@ from tracecheck_instrumentation.adapters import adapter_of, delivery_of
 from tracecheck_instrumentation.handling import Handling
 from tracecheck_instrumentation.headers import context_fields, event_id, identifier, outgoing, read_fields
 from tracecheck_instrumentation.health import harmless
-from tracecheck_instrumentation.loop import HandledLoop
+from tracecheck_instrumentation.loop import AsyncHandledLoop, HandledLoop
 
 
 def instrumented(consumer: Any, *, group: str | None = None) -> Any:
@@ -18,6 +18,8 @@ def instrumented(consumer: Any, *, group: str | None = None) -> Any:
     The span of a record ends when the next one is asked for, so waiting is not part of it; leaving the loop by an
     exception gives it error status. `group` is for clients that do not know their consumer group.
     """
+    if isinstance(consumer, HandledLoop | AsyncHandledLoop):
+        return consumer
     if (loop := _handled(consumer, group)) is not None:
         return loop
     return HandledLoop(iter(consumer).__next__, delivery_of) if hasattr(consumer, "__iter__") else consumer

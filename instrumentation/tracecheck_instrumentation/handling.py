@@ -103,7 +103,7 @@ def _link(message: Message, context: Context, fields: dict[str, str]) -> Link | 
         return None
     attributes = message.identity()
     if found := event_id(fields):
-        attributes.setdefault(names.MESSAGE_ID, found)
+        attributes[message.event_id_attribute] = found
     return Link(cause, attributes)
 
 
@@ -118,12 +118,12 @@ def _start_one(endpoint: Endpoint, message: Message) -> tuple[Span, Context]:
 
     attributes = _process_attributes(endpoint) | message.attributes()
     if found := event_id(fields):
-        attributes[names.EVENT_ID if message.message_id else names.MESSAGE_ID] = found
+        attributes[message.event_id_attribute] = found
     if message.time_unix_nano is not None:
         attributes[names.RECORD_TIME_UNIX_NANO] = message.time_unix_nano
     if retry_of := identifier(fields.get(names.RETRY_OF_HEADER)):
         attributes[names.RETRY_OF] = retry_of
-    attributes[names.ATTEMPT] = message.delivered_before + _attempt(endpoint, message, found)
+    attributes[names.ATTEMPT] = max(message.delivered_before + 1, _attempt(endpoint, message, found))
     span = tracer().start_span(f"process {message.destination}", parent, SpanKind.CONSUMER, attributes, links)
     return span, context_api.set_value(_MESSAGE, message, trace.set_span_in_context(span, context))
 
@@ -166,8 +166,8 @@ def _process_attributes(endpoint: Endpoint) -> dict[str, AttributeValue]:
 
 
 def _attempt(endpoint: Endpoint, message: Message, event: str | None) -> int:
+    group = endpoint.group or endpoint.subscription
     if message.offset is not None:
-        return attempts.begin((endpoint.group, message.destination, message.partition, message.offset))
-    if message.delivered_before or not (identity := message.message_id or event):
-        return 1
-    return attempts.begin((endpoint.group, message.destination, identity))
+        return attempts.begin((group, message.destination, message.partition, message.offset))
+    identity = event or message.message_id
+    return attempts.begin((group, message.destination, identity)) if identity else 1

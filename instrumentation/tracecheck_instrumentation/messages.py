@@ -14,11 +14,15 @@ MAX_KEY_LENGTH = 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Which client, in which group, talks to which broker. All may be unknown."""
+    """Which client, in which group, talks to which broker. All may be unknown.
+
+    `subscription` is the group of a system without consumer groups: the queue a message was taken from.
+    """
 
     system: str
     client_id: str | None = None
     group: str | None = None
+    subscription: str | None = None
     server_address: str | None = None
     server_port: int | None = None
 
@@ -29,6 +33,8 @@ class Endpoint:
             found[names.CLIENT_ID] = self.client_id
         if self.group:
             found[names.GROUP] = self.group
+        if self.subscription:
+            found[names.SUBSCRIPTION] = self.subscription
         if self.server_address:
             found[names.SERVER_ADDRESS] = self.server_address
             if self.server_port is not None:
@@ -38,7 +44,11 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message. `time_unix_nano` is the broker's record time; `extra` holds attributes only one system has."""
+    """One message. `time_unix_nano` is the broker's record time; `extra` holds attributes only one system has.
+
+    `delivered_before` is how often the broker says it was delivered already, at least. `has_own_id`: messages of this
+    system have an id of their own, so `message_id` is that (or unknown), and the event id stands beside it.
+    """
 
     destination: str
     carrier: Carrier = None
@@ -46,6 +56,7 @@ class Message:
     offset: int | None = None
     key: object = None
     message_id: str | None = None
+    has_own_id: bool = False
     body_size: int | None = None
     tombstone: bool = False
     time_unix_nano: int | None = None
@@ -62,6 +73,11 @@ class Message:
         if self.message_id:
             found[names.MESSAGE_ID] = self.message_id
         return found
+
+    @property
+    def event_id_attribute(self) -> str:
+        """The attribute that holds the event id."""
+        return names.EVENT_ID if self.has_own_id else names.MESSAGE_ID
 
     def attributes(self) -> dict[str, AttributeValue]:
         """Return `identity` and everything else known about the message."""

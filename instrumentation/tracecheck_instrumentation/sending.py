@@ -85,14 +85,11 @@ class Sending:
         self.span.end()
 
 
-def start_send(
-    tracer: Tracer, endpoint: Endpoint, message: Message, *, has_own_id: bool = False
-) -> tuple[Sending, list[tuple[str, object]]]:
+def start_send(tracer: Tracer, endpoint: Endpoint, message: Message) -> tuple[Sending, list[tuple[str, object]]]:
     """Open the span of one send; return it and the caller's headers cleared of whatever will be written anew.
 
     The current context is the cause. Without one, a context the caller put into the headers is (a relayed message);
-    a stale one that a forwarded message still carries is dropped. `has_own_id`: the system names messages itself, so
-    the event id goes to `tracecheck.event.id`.
+    a stale one that a forwarded message still carries is dropped.
     """
     fields = read_fields(message.carrier)
     context = context_api.get_current()
@@ -106,7 +103,7 @@ def start_send(
     attributes = endpoint.attributes()
     attributes |= message.attributes()
     attributes[names.OPERATION_NAME] = attributes[names.OPERATION_TYPE] = "send"
-    attributes[names.EVENT_ID if has_own_id else names.MESSAGE_ID] = event
+    attributes[message.event_id_attribute] = event
     if retry_of := identifier(fields.get(names.RETRY_OF_HEADER)):
         attributes[names.RETRY_OF] = retry_of
     span = tracer.start_span(f"send {message.destination}", context, SpanKind.PRODUCER, attributes)

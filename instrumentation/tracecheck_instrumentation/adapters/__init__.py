@@ -7,7 +7,13 @@ from typing import Any, Protocol
 from tracecheck_instrumentation.health import harmless
 from tracecheck_instrumentation.messages import Endpoint, Message
 
-ADAPTERS = {"kafka": "kafka_python", "aiokafka": "aiokafka_client", "confluent_kafka": "confluent_kafka_client"}
+ADAPTERS = {
+    "kafka": "kafka_python",
+    "aiokafka": "aiokafka_client",
+    "confluent_kafka": "confluent_kafka_client",
+    "pika": "pika_client",
+    "aio_pika": "aio_pika_client",
+}
 """Import name of a client, to the file here that adapts it."""
 
 
@@ -55,6 +61,8 @@ def load(name: str) -> Adapter:
 def adapter_of(thing: object) -> Adapter | None:
     """Return the adapter of a client's record, consumer or queue (or a subclass of one), or None."""
     kind = type(thing)
+    if kind is tuple and len(thing) == 3 and type(thing[0]).__module__ == "pika.spec":  # type: ignore[arg-type,index]
+        kind = type(thing[0])  # type: ignore[index]
     if kind not in _by_type:
         clients = (base.__module__.partition(".")[0] for base in kind.__mro__)
         name = next((_BY_MODULE[client] for client in clients if client in _BY_MODULE), None)

@@ -1,0 +1,74 @@
+"""What the RabbitMQ clients share: how a message is named, where its headers are, how a published one is dressed.
+
+A destination has one name on both sides, `exchange:routing_key`, or the routing key alone with the default exchange,
+where it is the queue. The queue a message was taken from is its subscription.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from opentelemetry.util.types import AttributeValue
+
+from tracecheck_instrumentation import names, sending
+from tracecheck_instrumentation.messages import Endpoint, Message
+from tracecheck_instrumentation.sending import Sending, start_send
+from tracecheck_instrumentation.tracing import tracer
+
+
+def rabbit(address: str | None, port: int | None, queue: str | None = None) -> Endpoint:
+    """Return who talks to RabbitMQ, taking from `queue`."""
+    return Endpoint(system="rabbitmq", server_address=address, server_port=port, subscription=queue)
+
+
+def message_of(
+    exchange: str | None, routing_key: str | None, properties: Any, body: Any, *, redelivered: bool = False
+) -> Message:
+    """Return an AMQP message. `properties` has `headers`, `message_id`, `correlation_id` and `timestamp`."""
+    headers: Mapping[str, Any] = getattr(properties, "headers", None) or {}
+    extra: dict[str, AttributeValue] = {names.ROUTING_KEY: routing_key} if routing_key else {}
+    return Message(
+        destination=f"{exchange}:{routing_key}" if exchange else routing_key or "",
+        carrier=_with_correlation(headers, getattr(properties, "correlation_id", None)),
+        has_own_id=True,
+        message_id=_text(getattr(properties, "message_id", None)),
+        body_size=len(body) if isinstance(body, bytes | str) else None,
+        time_unix_nano=_unix_nano(getattr(properties, "timestamp", None)),
+        delivered_before=max(_count(headers.get("x-delivery-count")), int(redelivered)),
+        extra=extra,
+    )
+
+
+def publish(endpoint: Endpoint, message: Message) -> tuple[Sending, dict[str, Any]]:
+    """Open the send of `message`; return it and the headers to publish with."""
+    opened, kept = start_send(tracer(), endpoint, message)
+    return opened, {str(name): value for name, value in kept} | dict(opened.headers())
+
+
+def correlation_property(opened: Sending) -> str | None:
+    """Return what to put into an empty AMQP `correlation_id`, if it was asked for."""
+    if not sending.write_correlation_header:
+        return None
+    return dict(opened.own_headers).get(names.CORRELATION_HEADER)
+
+
+def _with_correlation(headers: Mapping[str, Any], correlation_id: object) -> Mapping[str, Any]:
+    if not isinstance(correlation_id, str) or names.CORRELATION_HEADER in headers:
+        return headers
+    return {**headers, names.CORRELATION_HEADER: correlation_id}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def _unix_nano(timestamp: object) -> int | None:
+    if isinstance(timestamp, datetime):
+        return int(timestamp.timestamp()) * 1_000_000_000
+    if isinstance(timestamp, int) and timestamp > 0:
+        return timestamp * 1_000_000_000
+    return None
