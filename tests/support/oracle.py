@@ -268,10 +268,9 @@ class Oracle:
         keys: list[tuple[object, ...]] = []
         if None not in (say("offset"), say("partition"), destination):  # type: ignore[operator]
             keys.append(("position", system, destination, say("partition"), say("offset")))  # type: ignore[operator]
-        for name in ("message_id", "event_id"):
-            if say(name) is not None:  # type: ignore[operator]
-                keys.append(("id", system, destination if system in EXACT else None, say(name)))  # type: ignore[operator]
-        return keys
+        named = [say(name) for name in ("message_id", "event_id")]  # type: ignore[operator]
+        where = destination if system in EXACT else None
+        return keys + [("id", system, where, name) for name in named if name is not None]
 
     def _correlation(self) -> None:
         found: dict[int, list[Evidence]] = {}

@@ -83,7 +83,7 @@ class ChainOracle(Oracle):
 
     @cached_property
     def ghosts(self) -> dict[tuple[str, str], tuple[int, str, str | None]]:
-        """Absent span -> the delivery it must have been: (message, part, group), group None if nobody else handled it."""
+        """Absent span -> the delivery it must have been: (message, part, group); no group if nobody else handled it."""
         found: dict[tuple[str, str], tuple[int, str, str | None]] = {}
         for key, (first, service) in self.missing.items():
             again = [

@@ -37,9 +37,8 @@ class HopOracle(ChainOracle):
             services = {
                 self.missing[key][1] for key, (m, _, group) in self.ghosts.items() if m == message and group is None
             }
-            for service in (services - {None}) or services or {""}:
-                hops.append(self._unhandled(message, service))
-        hops += [self._unknown(key, attempts) for key, attempts in self.unknown.items()]
+            hops += [self._unhandled(message, service) for service in (services - {None}) or services or {""}]
+        hops += [self._unknown(attempts) for attempts in self.unknown.values()]
         return sorted(hops, key=repr)
 
     def _delivered(self, message: int, part: str, group: str, attempts: list[int]) -> OracleHop:
@@ -176,7 +175,7 @@ class HopOracle(ChainOracle):
             found.setdefault(key, []).append(n)
         return found
 
-    def _unknown(self, key: tuple[object, ...], attempts: list[int]) -> OracleHop:
+    def _unknown(self, attempts: list[int]) -> OracleHop:
         ok = [n for n in attempts if self.spans[n].status != 2]
         findings = self._doubts(None, attempts)
         findings += [] if ok else ["processing_failed"]

@@ -59,7 +59,7 @@ def random_spans(random: Random, most: int = 14) -> list[Span]:
     return made
 
 
-def _aim(random: Random, made: list[Span], keys: list[tuple[str, str]], is_consumer: bool):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _aim(random: Random, made: list[Span], keys: list[tuple[str, str]], is_consumer: bool):  # type: ignore[no-untyped-def]
     """Consumers mostly aim at producers that exist, others at anything."""
     sends = [span.key for span in made if span.kind is SpanKind.PRODUCER]
     consumers = [span.key for span in made if span.kind is SpanKind.CONSUMER]

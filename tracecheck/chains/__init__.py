@@ -1,19 +1,27 @@
 """Rows to edges, hops and chains.
 
-`refresh` rebuilds what new spans touch; `load`, `summaries`, `hops` and `find` read the result; `graph` shows one chain
-as a graph; `surroundings` says what the store knows outside one chain.
+`refresh` rebuilds what new spans touch; `load`, `load_many`, `summaries`, `hops` and `find` read the result; `graph`
+shows one chain as a graph; `critical_path`, `timings` and `clock_skews` say where its time went; `surroundings` and
+`quiet_for_ns` say what the store knows outside one chain.
 """
 
+from tracecheck.chains.critical_path import PathSegment, critical_path
 from tracecheck.chains.graph import graph
 from tracecheck.chains.load import load, load_many
 from tracecheck.chains.lookup import find, hops, summaries
 from tracecheck.chains.refresh import is_current, pipeline, refresh
 from tracecheck.chains.surroundings import GroupSeen, InstanceSeen, Surroundings, quiet_for_ns, surroundings
+from tracecheck.chains.timing import ClockSkew, HopTiming, clock_skews, timings
 
 __all__ = [
+    "ClockSkew",
     "GroupSeen",
+    "HopTiming",
     "InstanceSeen",
+    "PathSegment",
     "Surroundings",
+    "clock_skews",
+    "critical_path",
     "find",
     "graph",
     "hops",
@@ -25,4 +33,5 @@ __all__ = [
     "refresh",
     "summaries",
     "surroundings",
+    "timings",
 ]
