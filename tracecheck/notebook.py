@@ -45,7 +45,7 @@ class Notebook:
 
     def sql(self, query: str) -> "pd.DataFrame":
         """Return the rows of one SELECT over the documented tables."""
-        frame: "pd.DataFrame" = self._store.query(query).to_pandas()
+        frame: pd.DataFrame = self._store.query(query).to_pandas()
         return frame
 
     def spans(self) -> "pd.DataFrame":
