@@ -7,12 +7,14 @@ from tracecheck.receiver.intake import Counters
 from tracecheck.receiver.limits import SpanLimits
 from tracecheck.receiver.options import ReceiverOptions
 from tracecheck.receiver.running import RunningReceiver, start_receiver
+from tracecheck.receiver.security import Security
 
 __all__ = [
     "Counters",
     "Decoded",
     "ReceiverOptions",
     "RunningReceiver",
+    "Security",
     "SpanLimits",
     "decode_json",
     "decode_protobuf",

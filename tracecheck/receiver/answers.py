@@ -60,6 +60,13 @@ class Fault:
         return bytes(status.SerializeToString())
 
 
+UNAUTHENTICATED = Fault(
+    grpc_code=code_pb2.UNAUTHENTICATED,
+    http_status=401,
+    message="a bearer token is asked for; set OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20<token>",
+)
+
+
 def fault_of(error: BaseException, retry_after_s: int) -> Fault:
     """The answer to a failed request. An error that is no known one is a bug here: INTERNAL, and never retried."""
     message = _shortened(str(error))

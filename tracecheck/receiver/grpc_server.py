@@ -5,12 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 
-from tracecheck.receiver.answers import Fault
+from tracecheck.receiver.answers import UNAUTHENTICATED, Fault
 from tracecheck.receiver.export import begin_export, failed_export
 from tracecheck.receiver.intake import Intake
 from tracecheck.receiver.options import ReceiverOptions
 from tracecheck.receiver.other_signals import LOGS, METRICS, TRACES, Signal
 from tracecheck.receiver.ports import bound_socket, port_in_use
+from tracecheck.receiver.security import grpc_credentials
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -37,7 +38,11 @@ class GrpcServer:
         )
         self._server.add_generic_rpc_handlers([_handlers(signal, intake, options) for signal in _SIGNALS])
         try:
-            self.port = self._server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+            address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            if options.security.uses_tls:
+                self.port = self._server.add_secure_port(address, grpc_credentials(options.security))
+            else:
+                self.port = self._server.add_insecure_port(address)
         except RuntimeError as error:
             self._server.stop(None)
             raise port_in_use(host, port, _PURPOSE, str(error)) from None
@@ -58,6 +63,9 @@ def _handlers(signal: Signal, intake: Intake, options: ReceiverOptions) -> "grpc
 
 def _export(signal: Signal, intake: Intake, options: ReceiverOptions) -> Callable[[bytes, grpc.ServicerContext], bytes]:
     def export(body: bytes, context: grpc.ServicerContext) -> bytes:
+        if not options.security.allows(_authorization(context)):
+            intake.note_request(refused=True)
+            _abort(context, UNAUTHENTICATED)
         try:
             with intake.reserve() as reservation:
                 reservation.grow(len(body))
@@ -69,6 +77,11 @@ def _export(signal: Signal, intake: Intake, options: ReceiverOptions) -> Callabl
         return exporting.answer
 
     return export
+
+
+def _authorization(context: grpc.ServicerContext) -> str | None:
+    found = dict(context.invocation_metadata()).get("authorization")
+    return found.decode(errors="replace") if isinstance(found, bytes) else found
 
 
 def _abort(context: grpc.ServicerContext, fault: Fault) -> None:

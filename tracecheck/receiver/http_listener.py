@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+import ssl
 import threading
 from typing import Any, cast
 
@@ -11,13 +12,22 @@ from hypercorn.config import Config
 from starlette.applications import Starlette
 
 from tracecheck.receiver.ports import bound_socket
+from tracecheck.receiver.security import Security, ssl_context
 
 
 class HttpListener:
     """A listening HTTP server. `port` is the one it got."""
 
     def __init__(
-        self, app: Starlette, host: str, port: int, *, purpose: str, idle_timeout_s: float = 20.0, grace_s: float = 5.0
+        self,
+        app: Starlette,
+        host: str,
+        port: int,
+        *,
+        purpose: str,
+        idle_timeout_s: float = 20.0,
+        grace_s: float = 5.0,
+        security: Security | None = None,
     ) -> None:
         """Binds and starts. Raises `PortInUse`, which names `purpose`."""
         listening = bound_socket(host, port, purpose)
@@ -25,7 +35,7 @@ class HttpListener:
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
         self._serving = serve(
-            cast(Any, app), _config(listening, idle_timeout_s, grace_s), shutdown_trigger=self._stopping.wait
+            cast(Any, app), _config(listening, idle_timeout_s, grace_s, security), shutdown_trigger=self._stopping.wait
         )
         self._thread = threading.Thread(target=self._run, name=f"tracecheck-http-{self.port}", daemon=True)
         self._thread.start()
@@ -41,8 +51,23 @@ class HttpListener:
             runner.run(self._serving)
 
 
-def _config(listening: socket.socket, idle_timeout_s: float, grace_s: float) -> Config:
-    config = Config()
+class _Config(Config):
+    """hypercorn's settings, with our own TLS context in place of the one it would make of two file names."""
+
+    tls: ssl.SSLContext | None = None
+
+    @property
+    def ssl_enabled(self) -> bool:
+        return self.tls is not None
+
+    def create_ssl_context(self) -> ssl.SSLContext | None:
+        return self.tls
+
+
+def _config(listening: socket.socket, idle_timeout_s: float, grace_s: float, security: Security | None) -> Config:
+    config = _Config()
+    config.tls = ssl_context(security) if security is not None and security.uses_tls else None
+    config.ssl_handshake_timeout = idle_timeout_s
     config.bind = [f"fd://{listening.detach()}"]
     config.keep_alive_timeout = idle_timeout_s
     config.keep_alive_max_requests = 1_000_000_000

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tracecheck.receiver.answers import Fault
+from tracecheck.receiver.answers import UNAUTHENTICATED, Fault
 from tracecheck.receiver.export import Exporting, begin_export, failed_export
 from tracecheck.receiver.inflate import TooLarge, gunzip
 from tracecheck.receiver.intake import Intake, Reservation
@@ -46,6 +46,8 @@ def _export(signal: Signal, intake: Intake, options: ReceiverOptions, executor: 
     async def export(request: Request) -> Response:
         as_json = _content_type(request) != PROTOBUF
         try:
+            if not options.security.allows(request.headers.get("authorization")):
+                raise _Answer(UNAUTHENTICATED)
             _require_known_type(request)
             with intake.reserve() as reservation:
                 exporting = await _received(request, reservation)
@@ -133,4 +135,6 @@ def _wrong_method(request: Request, error: Exception) -> Response:
 
 def _fault_response(fault: Fault, *, as_json: bool) -> Response:
     headers = {} if fault.retry_after_s is None else {"Retry-After": str(fault.retry_after_s)}
+    if fault is UNAUTHENTICATED:
+        headers["WWW-Authenticate"] = "Bearer"
     return Response(fault.body(as_json=as_json), fault.http_status, headers, media_type=JSON if as_json else PROTOBUF)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from tracecheck.receiver.limits import SpanLimits
+from tracecheck.receiver.security import Security
 
 MIB = 1024 * 1024
 
@@ -24,4 +25,5 @@ class ReceiverOptions:
     grace_s: float = 5.0
     grpc_workers: int = 32
     traces_path: str = "/v1/traces"
+    security: Security = field(default_factory=Security)
     span_limits: SpanLimits = field(default_factory=SpanLimits)

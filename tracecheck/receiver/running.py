@@ -27,7 +27,8 @@ def start_receiver(
     """Listens for OTLP on gRPC and HTTP, and appends what comes to `store`.
 
     `on_appended` is called with each committed group of spans, from the writer's thread. Raises `PortInUse` when a
-    port is taken; the other listener is stopped then. The store stays the caller's to close.
+    port is taken (the other listener is stopped then), and `UsageError` when the TLS files cannot be used. The store
+    stays the caller's to close.
     """
     return RunningReceiver(store, listen, on_appended, options or ReceiverOptions())
 
@@ -42,6 +43,8 @@ class RunningReceiver:
         on_appended: Callable[[Sequence[Span]], None] | None,
         options: ReceiverOptions,
     ) -> None:
+        security = options.security
+        security.check(listen.host)
         with ExitStack() as undo:
             self._intake = Intake(store, inflight_bytes=options.inflight_bytes, on_appended=on_appended)
             undo.callback(self._intake.close)
@@ -56,12 +59,13 @@ class RunningReceiver:
                 purpose="OTLP/HTTP",
                 idle_timeout_s=options.idle_timeout_s,
                 grace_s=options.grace_s,
+                security=security,
             )
             undo.callback(http.stop)
             self._close = undo.pop_all()
         host = f"[{listen.host}]" if ":" in listen.host else listen.host
-        self.grpc_endpoint = f"http://{host}:{grpc_server.port}"
-        self.http_endpoint = f"http://{host}:{http.port}"
+        self.grpc_endpoint = f"{security.scheme}://{host}:{grpc_server.port}"
+        self.http_endpoint = f"{security.scheme}://{host}:{http.port}"
 
     @property
     def counters(self) -> Counters:
