@@ -83,7 +83,7 @@ def _system(attributes: Attributes, by_kind: bool) -> str | None:
 
 def _stated_operation(attributes: Attributes) -> Operation | None:
     for name in names.OPERATION:
-        word = text(attributes.get(name))
+        word = text(attributes[name]) if name in attributes else None
         if word is not None and word.lower() in names.OPERATION_WORDS:
             return names.OPERATION_WORDS[word.lower()]
     return None

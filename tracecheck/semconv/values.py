@@ -19,9 +19,11 @@ INT64_MAX = 2**63 - 1
 def first_text(attributes: Attributes, names: Sequence[str]) -> str | None:
     """The first of the named attributes that holds a non-empty text."""
     for name in names:
-        found = text(attributes.get(name))
-        if found is not None:
-            return found
+        value = attributes.get(name)
+        if value is not None:
+            found = text(value)
+            if found is not None:
+                return found
     return None
 
 
@@ -36,15 +38,17 @@ def first_id(attributes: Attributes, names: Sequence[str]) -> str | None:
 def first_natural(attributes: Attributes, names: Sequence[str], largest: int = INT64_MAX) -> int | None:
     """The first of the named attributes that holds an integer from 0 to `largest`."""
     for name in names:
-        found = natural(attributes.get(name), largest)
-        if found is not None:
-            return found
+        value = attributes.get(name)
+        if value is not None:
+            found = natural(value, largest)
+            if found is not None:
+                return found
     return None
 
 
 def first_true(attributes: Attributes, names: Sequence[str]) -> bool:
     """Whether any of the named attributes says true."""
-    return any(attributes.get(name) in (True, "true", "True") for name in names if is_scalar(attributes.get(name)))
+    return any(name in attributes and is_up(attributes[name]) for name in names)
 
 
 def text(value: AttributeValue) -> str | None:
@@ -86,6 +90,11 @@ def natural(value: AttributeValue, largest: int = INT64_MAX) -> int | None:
         case _:
             return None
     return number if 0 <= number <= largest else None
+
+
+def is_up(value: AttributeValue) -> bool:
+    """Whether a flag is up, as a boolean or as text."""
+    return value is True or (isinstance(value, str) and value.lower() == "true")
 
 
 def is_scalar(value: AttributeValue) -> bool:
