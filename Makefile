@@ -12,7 +12,7 @@ WORKERS ?= 2
 PYTEST  := $(BIN)/pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help set-up services demo test check format bench soak lock clean
+.PHONY: help set-up services demo test check check-format check-lint check-types check-imports format bench soak lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -28,10 +28,18 @@ demo: $(STAMP) ## run an order system that breaks now and then, and see what bro
 test: $(STAMP) ## run all tests; those whose service is absent are skipped
 	$(PYTEST) --numprocesses=$(WORKERS) --dist=loadfile --ignore=tests/benchmarks
 
-check: $(STAMP) ## check format, lint, types and the import rules
+check: check-format check-lint check-types check-imports ## check format, lint, types and the import rules
+
+check-format: $(STAMP)
 	$(BIN)/ruff format --check .
+
+check-lint: $(STAMP)
 	$(BIN)/ruff check .
+
+check-types: $(STAMP)
 	$(BIN)/mypy
+
+check-imports: $(STAMP)
 	$(BIN)/lint-imports
 
 format: $(STAMP) ## bring the code into its format

@@ -14,7 +14,7 @@ need mvn "to fetch Apache Kafka"
 say "kafka: fetching"
 new=$(mktemp -d "$cache/kafka.XXXXXX")
 trap 'rm -rf "$new"' EXIT
-retry mvn --batch-mode --quiet -Dstyle.color=never --file "$pom" -Dmaven.repo.local="$cache/maven" \
+retry mvn --batch-mode --quiet --file "$pom" -Dmaven.repo.local="$cache/maven" \
     dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$new/libs" </dev/null >&2
 publish "$new" "$cache/kafka" "$pom" "$here/kafka.sh"
 rm -rf "$cache/maven"

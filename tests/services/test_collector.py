@@ -56,7 +56,9 @@ def test_generated_load_passes_the_collector_whole(tmp_path: Path, collector: Ru
     with collector(written(tmp_path, CONFIG), {"SPANS_FILE": str(spans)}) as running:
         endpoint = running.grpc_endpoint.removeprefix("http://")
         generate = [str(installed.telemetrygen()), "traces", "--otlp-insecure", f"--otlp-endpoint={endpoint}"]
-        subprocess.run([*generate, "--traces=20", "--child-spans=1", "--rate=0"], check=True, capture_output=True, timeout=60)
+        subprocess.run(
+            [*generate, "--traces=20", "--child-spans=1", "--rate=0"], check=True, capture_output=True, timeout=60
+        )
     assert spans.read_text().count('"spanId"') == 40
 
 
