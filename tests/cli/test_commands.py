@@ -51,7 +51,7 @@ def test_check_tells_the_broken_step_in_seven_parts(tracecheck: Run) -> None:
 
 
 def test_check_writes_every_report_beside_what_it_prints(tracecheck: Run, tmp_path: Path) -> None:
-    wanted = ["junit", "json", "markdown", "mermaid", "github", "text"]
+    wanted = ["junit", "html", "json", "markdown", "mermaid", "github", "text"]
     reports = [part for name in wanted for part in ("--report", f"{name}={{tmp}}/report.{name}")]
     ended = tracecheck("check", "{orders}/order.yaml", *NOW, "--output", "json", *reports)
     assert ended.status == 1
@@ -64,6 +64,7 @@ def test_check_writes_every_report_beside_what_it_prints(tracecheck: Run, tmp_pa
     assert written["mermaid"].startswith("flowchart LR\n")
     assert "not_consumed" in written["mermaid"]
     assert "```mermaid" in written["markdown"]
+    assert "✗ charged: not_consumed" in written["html"]
     assert written["github"].startswith("::error ")
     assert written["text"].startswith("FAIL order")
 

@@ -28,7 +28,7 @@ def test_S59_what_looks_like_a_secret_is_replaced(text: str, shown: str) -> None
     assert redact_text(text) == shown
 
 
-@pytest.mark.parametrize("name", ["text", "json", "junit", "github", "markdown"])
+@pytest.mark.parametrize("name", ["text", "json", "junit", "github", "markdown", "html"])
 def test_S59_no_report_holds_a_secret_of_an_error_text(name: str) -> None:
     from dataclasses import replace
 

@@ -110,7 +110,7 @@ def verdict_options(function: F) -> F:
             "reports",
             type=ReportFile(),
             multiple=True,
-            help="Also write a report to a file: junit, json, markdown, mermaid, github or text. Repeatable.",
+            help="Also write a report to a file: junit, html, json, markdown, mermaid, github, text. Repeatable.",
         ),
         click.option(
             "-o",

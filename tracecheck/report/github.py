@@ -5,6 +5,7 @@ GitHub shows ten errors and ten warnings per step; what does not fit is in the j
 
 from tracecheck.model import CheckReport, Finding, Result, Verdict
 from tracecheck.report import sentences
+from tracecheck.report.grave import grave_findings
 from tracecheck.report.reporter import Look
 from tracecheck.report.sanitise import github_message, github_property, terminal
 from tracecheck.report.text import block, totals
@@ -14,11 +15,7 @@ MAX_ANNOTATIONS = 10
 
 def render(report: CheckReport, _look: Look) -> str:
     """One workflow command per line, gravest first, then one line that the log shows as it is."""
-    told: list[tuple[Result, Finding | None]] = []
-    for result in report.results:
-        if result.verdict is not Verdict.PASS:
-            grave = [finding for finding in result.findings if finding.verdict is not Verdict.PASS]
-            told += [(result, finding) for finding in grave] or [(result, None)]
+    told = list(grave_findings(report))
     told.sort(key=lambda pair: (pair[1].verdict if pair[1] else pair[0].verdict) is not Verdict.FAIL)
     lines = [_annotation(result, finding) for result, finding in told[:MAX_ANNOTATIONS]]
     if not report.matched:

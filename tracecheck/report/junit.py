@@ -11,6 +11,7 @@ from junitparser.xunit2 import TestCase
 
 from tracecheck.model import CheckReport, Finding, Result, Verdict
 from tracecheck.report import sentences
+from tracecheck.report.grave import grave_of
 from tracecheck.report.reporter import Look
 from tracecheck.report.sanitise import terminal, xml
 from tracecheck.report.text import block, totals
@@ -70,7 +71,7 @@ def _name(result: Result) -> str:
 
 
 def _problem(result: Result) -> Failure | Error:
-    grave = [finding for finding in result.findings if finding.verdict is not Verdict.PASS]
+    grave = grave_of(result)
     told: list[Finding | None] = list(grave[:10]) or [None]
     message = sentences.sentence(grave[0]) if grave else sentences.without_finding(result)
     kind = grave[0].code.value if grave else result.verdict.value

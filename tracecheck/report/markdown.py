@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from tracecheck.errors import TracecheckError
 from tracecheck.model import CheckReport, Finding, Result, Verdict
 from tracecheck.report import mermaid, sentences
+from tracecheck.report.grave import grave_findings
 from tracecheck.report.reporter import Look
 from tracecheck.report.sanitise import markdown, markdown_block
 from tracecheck.report.text import block, totals
@@ -21,7 +22,7 @@ _SIGN = {Verdict.FAIL: "❌ failed", Verdict.INCONCLUSIVE: "❔ inconclusive", V
 
 def render(report: CheckReport, look: Look) -> str:
     """The whole report, at most `MAX_BYTES` of UTF-8."""
-    told = list(_told(report))
+    told = list(grave_findings(report))
     parts = [f"## tracecheck: {_SIGN[report.verdict]}", totals(report), *_table(told), *_picture(told, look)]
     size = sum(len(part.encode()) for part in parts)
     shown = 0
@@ -35,15 +36,6 @@ def render(report: CheckReport, look: Look) -> str:
     if shown < len(told):
         parts.append(f"… and {len(told) - shown} more findings.")
     return "\n\n".join(parts) + "\n"
-
-
-def _told(report: CheckReport) -> Iterator[tuple[Result, Finding | None]]:
-    for result in report.results:
-        grave = [finding for finding in result.findings if finding.verdict is not Verdict.PASS]
-        if result.verdict is not Verdict.PASS and not grave:
-            yield result, None
-        for finding in grave:
-            yield result, finding
 
 
 def _table(told: list[tuple[Result, Finding | None]]) -> Iterator[str]:

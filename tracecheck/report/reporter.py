@@ -31,6 +31,7 @@ _REPORTERS: dict[str, Reporter | str] = {
     "github": "tracecheck.report.github",
     "markdown": "tracecheck.report.markdown",
     "md": "tracecheck.report.markdown",
+    "html": "tracecheck.report.html",
     "junit": "tracecheck.report.junit",
     "mermaid": "tracecheck.report.mermaid",
 }

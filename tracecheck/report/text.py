@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from tracecheck.model import CheckReport, Completeness, Finding, Result, Verdict
 from tracecheck.report import sentences
+from tracecheck.report.grave import grave_of
 from tracecheck.report.reporter import Look
 from tracecheck.report.sanitise import terminal
 from tracecheck.report.units import instant
@@ -78,7 +79,7 @@ def totals(report: CheckReport) -> str:
 
 
 def _to_tell(result: Result, look: Look) -> Iterator[Finding | None]:
-    grave = [finding for finding in result.findings if finding.verdict is not Verdict.PASS]
+    grave = grave_of(result)
     if result.verdict is not Verdict.PASS and not grave:
         yield None
     yield from grave
