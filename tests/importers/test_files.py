@@ -62,6 +62,13 @@ def test_a_json_document_may_begin_with_blank_lines(tmp_path: Path) -> None:
     assert imported(tmp_path / "f", "\n\n  " + line())[1].spans_stored == 1
 
 
+def test_documents_over_many_lines_may_follow_one_another(tmp_path: Path) -> None:
+    pretty = [json.dumps(json_of(a_request(message)), indent=2) for message in numbered(3)]
+    store, summary = imported(tmp_path / "f", "\n".join(pretty) + "\n{")
+    assert [span.name for span in store.spans] == ["span 1", "span 2", "span 3"]
+    assert (summary.rejected, len(summary.problems)) == (1, 1)
+
+
 def test_protobuf_that_looks_like_json_is_protobuf(tmp_path: Path) -> None:
     """A first envelope of 123 bytes puts a brace behind the tag, which is a line feed."""
     for size in range(1, 123):
@@ -105,7 +112,7 @@ def test_a_file_cut_in_the_middle_gives_what_came_before(tmp_path: Path) -> None
     assert "cannot be read to its end" in summary.problems[0]
 
 
-@pytest.mark.parametrize("content", ["", " \n "])
+@pytest.mark.parametrize("content", ["", " \n ", "\ufeff", "\ufeff\n"])
 def test_an_empty_file_is_no_problem(tmp_path: Path, content: str) -> None:
     assert imported(tmp_path / "f", content)[1] == ImportSummary(files=1)
 

@@ -45,7 +45,7 @@ def _read(stream: BinaryIO) -> Iterator[Piece]:
     spans = read_protobuf(content, notes)
     if spans is not None:
         yield Piece(spans=spans, notes=notes)
-    elif content.strip():
+    elif content.removeprefix(_BOM).strip():
         yield from _lines_or_document(content)
     else:
         yield Piece()
@@ -65,16 +65,27 @@ def _read_json(stream: BinaryIO) -> Iterator[Piece]:
 
 
 def _lines_or_document(content: bytes) -> Iterator[Piece]:
-    """One document over many lines; when that is broken, whatever lines of it can be read alone."""
+    """One document over many lines, or several of them; when the first is broken, whatever lines can be read alone."""
+    documents = _parsed_several(content)
+    line, first = next(documents)
+    if not isinstance(first, DecodeError):
+        following = list(documents)
+        yield from _documents([(line, first), *following] if following else [(None, first)])
+        return
     try:
-        document = json_values.load(content, Notes())
+        yield from _read_lines(content.splitlines())
+    except Unrecognised:
+        raise Unrecognised(str(first)) from None
+
+
+def _parsed_several(content: bytes) -> Iterator[tuple[int, Any]]:
+    """Each document with the line it begins on; a `DecodeError` stands for the first that is broken, and ends it."""
+    line = 1
+    try:
+        for line, document in json_values.load_several(content, Notes()):
+            yield line, document
     except DecodeError as error:
-        try:
-            yield from _read_lines(content.splitlines())
-        except Unrecognised:
-            raise Unrecognised(str(error)) from None
-    else:
-        yield from _documents([(None, document)])
+        yield line, error
 
 
 def _chained(first: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +17,7 @@ from tracecheck.receiver.decoded import Notes, Refused
 
 _INTEGER = re.compile(r"-?[0-9]{1,20}")
 _LONGEST_INTEGER = 20
+_NOT_BLANK = re.compile(r"\S")
 
 
 def load_object(body: bytes | str, notes: Notes) -> dict[str, Any]:
@@ -34,13 +35,27 @@ def load_object(body: bytes | str, notes: Notes) -> dict[str, Any]:
 def load(body: bytes | str, notes: Notes) -> Any:
     """As `load_object`, for any JSON value."""
     try:
-        return json.loads(
-            body if isinstance(body, str) else _decoded(body, notes), parse_float=Decimal, parse_constant=_no_constant
-        )
+        return _DECODER.decode(body if isinstance(body, str) else _decoded(body, notes))
     except RecursionError:
         raise DecodeError("the JSON nests too deeply") from None
     except ValueError as error:
         raise DecodeError(f"not valid JSON: {error}") from None
+
+
+def load_several(body: bytes, notes: Notes) -> Iterator[tuple[int, Any]]:
+    """JSON values one after another in one text, each with the line it begins on; raises as `load` does."""
+    text = _decoded(body, notes)
+    position, line = 0, 1
+    while match := _NOT_BLANK.search(text, position):
+        line += text.count("\n", position, match.start())
+        try:
+            value, position = _DECODER.raw_decode(text, match.start())
+        except RecursionError:
+            raise DecodeError("the JSON nests too deeply") from None
+        except ValueError as error:
+            raise DecodeError(f"not valid JSON: {error}") from None
+        yield line, value
+        line += text.count("\n", match.start(), position)
 
 
 def an_object(value: object, what: str) -> Mapping[str, Any]:
@@ -186,6 +201,9 @@ def _decoded(body: bytes, notes: Notes) -> str:
 
 def _no_constant(literal: str) -> None:
     raise ValueError(f"{literal} is no JSON number")
+
+
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_constant)
 
 
 def _name(value: object) -> str:
