@@ -40,6 +40,9 @@ ORDER = expect_chain("order", steps=STEPS)
 class Order(Traces):
     """The story of one order; a test takes spans out, changes them, or stops it early. Spans are attributes by role."""
 
+    shift = 0
+    """Added to every offset, so that several orders have messages of their own."""
+
     placed: Span
     reserved: Span
     reservation: Span
@@ -53,9 +56,19 @@ class Order(Traces):
     def up_to_inventory(self, **more: Any) -> "Order":
         """Placed and reserved; `more` goes to the reserving span."""
         self.post = self.span("checkout", "POST /orders", took_ms=9, instance="c1")
-        self.placed = self.send("checkout", "orders", under=self.post, at_ms=1, partition="0", offset=41, instance="c1")
+        self.placed = self.send(
+            "checkout", "orders", under=self.post, at_ms=1, partition="0", offset=41 + self.shift, instance="c1"
+        )
         self.reserved = self.process(
-            "inventory", "orders", of=self.placed, at_ms=10, took_ms=20, partition="0", offset=41, instance="i1", **more
+            "inventory",
+            "orders",
+            of=self.placed,
+            at_ms=10,
+            took_ms=20,
+            partition="0",
+            offset=41 + self.shift,
+            instance="i1",
+            **more,
         )
         return self
 
@@ -63,16 +76,36 @@ class Order(Traces):
         """Both events that shipping waits for were sent and handled."""
         self.up_to_inventory()
         self.reservation = self.send(
-            "inventory", "reservations", under=self.reserved, at_ms=20, partition="0", offset=7, instance="i1"
+            "inventory",
+            "reservations",
+            under=self.reserved,
+            at_ms=20,
+            partition="0",
+            offset=7 + self.shift,
+            instance="i1",
         )
         self.charged = self.process(
-            "billing", "orders", of=self.placed, at_ms=12, took_ms=30, partition="0", offset=41, instance="b1"
+            "billing",
+            "orders",
+            of=self.placed,
+            at_ms=12,
+            took_ms=30,
+            partition="0",
+            offset=41 + self.shift,
+            instance="b1",
         )
         self.payment = self.send(
-            "billing", "payments", under=self.charged, at_ms=35, partition="0", offset=3, instance="b1"
+            "billing", "payments", under=self.charged, at_ms=35, partition="0", offset=3 + self.shift, instance="b1"
         )
         self.goods = self.process(
-            "shipping", "reservations", of=self.reservation, at_ms=45, took_ms=5, partition="0", offset=7, instance="s1"
+            "shipping",
+            "reservations",
+            of=self.reservation,
+            at_ms=45,
+            took_ms=5,
+            partition="0",
+            offset=7 + self.shift,
+            instance="s1",
         )
         return self
 
@@ -87,14 +120,21 @@ class Order(Traces):
             at_ms=55,
             took_ms=9,
             partition="0",
-            offset=3,
+            offset=3 + self.shift,
             instance="s1",
         )
         self.shipped = self.send(
-            "shipping", "shipments", under=self.paid, at_ms=58, partition="0", offset=5, instance="s1"
+            "shipping", "shipments", under=self.paid, at_ms=58, partition="0", offset=5 + self.shift, instance="s1"
         )
         self.mailed = self.process(
-            "mailer", "shipments", of=self.shipped, at_ms=70, took_ms=10, partition="0", offset=5, instance="m1"
+            "mailer",
+            "shipments",
+            of=self.shipped,
+            at_ms=70,
+            took_ms=10,
+            partition="0",
+            offset=5 + self.shift,
+            instance="m1",
         )
         return self
 

@@ -15,6 +15,8 @@ from tracecheck.expect import Expectation, any_of, call, expect_chain, process, 
 from tracecheck.expect.python import WrittenStep
 from tracecheck.model import Basis, Cause, Chain, Result, Span, Verdict
 
+patient = settings(deadline=None)
+
 FORBIDS = {"deliveries": "forbid", "sends": "forbid", "effects": "forbid"}
 ONCE: dict[str, WrittenStep] = {**STEPS, "mailed": process("shipments", group="mailer", after="shipped", times=1)}
 STRICT = expect_chain("strict", steps=STEPS, evidence="context", duplicates=FORBIDS, never=[process("dlq")])  # type: ignore[arg-type]
@@ -76,6 +78,7 @@ def verdict(results: tuple[Result, ...]) -> Verdict:
     return Verdict.merge([one.verdict for one in results])
 
 
+@patient
 @given(subsets(), expectations)
 def test_spans_that_are_still_missing_never_turn_a_fail_into_a_pass(
     told: tuple[list[Span], list[Span]], expectation: Expectation
@@ -85,6 +88,7 @@ def test_spans_that_are_still_missing_never_turn_a_fail_into_a_pass(
         assert verdict(evaluate(assembled(some), expectation, BUSY)) is not Verdict.PASS
 
 
+@patient
 @given(subsets(), expectations)
 def test_a_verdict_that_is_certain_before_completeness_stays_with_it(
     told: tuple[list[Span], list[Span]], expectation: Expectation
@@ -97,6 +101,7 @@ def test_a_verdict_that_is_certain_before_completeness_stays_with_it(
         assert verdict(evaluate(assembled(some), expectation, QUIET)) is early
 
 
+@patient
 @given(subsets(), expectations)
 def test_without_completeness_no_absence_is_a_fact(
     told: tuple[list[Span], list[Span]], expectation: Expectation
@@ -107,6 +112,7 @@ def test_without_completeness_no_absence_is_a_fact(
         assert not [one for one in result.findings if one.code in absences]
 
 
+@patient
 @given(subsets(), expectations)
 def test_a_service_with_a_dead_exporter_is_never_told_not_to_have_consumed(
     told: tuple[list[Span], list[Span]], expectation: Expectation
@@ -123,6 +129,7 @@ def test_a_service_with_a_dead_exporter_is_never_told_not_to_have_consumed(
         assert not [one for one in result.findings if one.code is Cause.NOT_CONSUMED and one.step == "reserved"]
 
 
+@patient
 @given(stories(), expectations, st.randoms(use_true_random=False))
 def test_the_order_of_spans_edges_and_hops_changes_nothing(
     spans: list[Span], expectation: Expectation, chance: random.Random
@@ -138,6 +145,7 @@ def test_the_order_of_spans_edges_and_hops_changes_nothing(
     assert evaluate(replace(again_assembled, edges=tuple(edges), hops=tuple(hops)), expectation, QUIET) == expected
 
 
+@patient
 @given(stories(), expectations)
 def test_every_finding_of_a_step_says_what_was_expected_and_where_it_was_looked_for(
     spans: list[Span], expectation: Expectation
@@ -197,7 +205,7 @@ def wild_chains(draw: st.DrawFn) -> Chain:
     return replace(chain, summary=replace(chain.summary, findings=findings))
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(wild_chains(), st.sampled_from([QUIET, BUSY, replace(QUIET, as_of_unix_nano=0)]))
 def test_no_chain_makes_a_check_fall_over(chain: Chain, around: object) -> None:
     results = evaluate(chain, WILD, around)  # type: ignore[arg-type]

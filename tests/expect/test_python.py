@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracecheck.errors import InvalidFile
@@ -24,6 +24,7 @@ wheres = st.dictionaries(
     scalars | st.builds(lambda values: {"one_of": values}, st.lists(scalars, min_size=1, max_size=3)),
     max_size=2,
 )
+patient = settings(deadline=None)
 ROLES = {"send": send, "process": process, "span": span, "call": call}
 
 
@@ -84,6 +85,7 @@ def in_python(content: dict[str, Any]) -> Any:
     )
 
 
+@patient
 @given(contents())
 def test_the_same_content_is_equal_from_yaml_and_from_python(content: dict[str, Any]) -> None:
     assert parse_expectations(json.dumps(content, ensure_ascii=False)) == [in_python(content)]

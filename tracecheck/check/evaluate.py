@@ -5,7 +5,7 @@ order, and each comes out met, missing (it happened, its span is lost), unmet, b
 that is the cause) or skipped. So along every branch only the first unmet step is reported, with its cause.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 
 from tracecheck.chains.surroundings import Surroundings
@@ -14,7 +14,7 @@ from tracecheck.check.causes.attempts import failed_deliveries, processing_faile
 from tracecheck.check.causes.doubts import doubts
 from tracecheck.check.completeness import completeness
 from tracecheck.check.follow import Followed, follow
-from tracecheck.check.index import Index, Unit
+from tracecheck.check.index import Index, Key, Unit
 from tracecheck.check.match import matching
 from tracecheck.check.scene import Case, Scene, Status, StepState, correlation_of, finding
 from tracecheck.check.verdict import verdict_of
@@ -31,12 +31,13 @@ def evaluate(
     *,
     settle_ns: int | None = None,
     quiet_since_unix_nano: int | None = None,
+    among: Container[Key] | None = None,
 ) -> tuple[Result, ...]:
     """One result per match of the anchor in the chain, by its start; none without a match.
 
     `settle_ns` is the quiet time after which absence is assumed (default: the expectation's, else just over the SDK's
-    batch delay); `quiet_since_unix_nano` is the last ingest of this chain, if it is known. Never raises on what spans
-    say; findings hold every reason as data.
+    batch delay); `quiet_since_unix_nano` is the last ingest of this chain, if it is known; `among` are the spans that
+    may be anchors (default: all). Never raises on what spans say; findings hold every reason as data.
     """
     settle = settle_ns if settle_ns is not None else expectation.settle_ns
     basis = completeness(
@@ -58,28 +59,7 @@ def evaluate(
             )
         )
         for anchor in anchors
-    )
-
-
-def forbidden_elsewhere(
-    chain: Chain, expectation: Expectation, surroundings: Surroundings, *, settle_ns: int | None = None
-) -> tuple[Result, ...]:
-    """What `never` names, in a chain of the same run that holds no anchor: one result if there is any."""
-    settle = settle_ns if settle_ns is not None else expectation.settle_ns
-    basis = completeness(surroundings, DEFAULT_SETTLE_NS if settle is None else settle)
-    found = shape.forbidden(Index(chain), expectation)
-    if not found:
-        return ()
-    return (
-        Result(
-            expectation=expectation.name,
-            chain_id=chain.chain_id,
-            verdict=verdict_of(found),
-            completeness=basis,
-            correlation_id=chain.summary.correlation_id,
-            run_id=chain.summary.run_id,
-            findings=tuple(found),
-        ),
+        if among is None or anchor.keys[0] in among
     )
 
 
@@ -140,9 +120,11 @@ def _step(scene: Scene, step: Step, states: Mapping[str, StepState]) -> StepStat
     if step.optional:
         return StepState(step=step, status=Status.SKIPPED)
     cause, happened = unmet.cause_of(case)
+    after_missing = any(state.status is Status.MISSING for state in usable)
+    found = () if after_missing else (cause,)
     if happened:
-        return StepState(step=step, status=Status.MISSING, sources=case.sources, findings=(cause,))
-    return StepState(step=step, status=Status.UNMET, findings=(cause,))
+        return StepState(step=step, status=Status.MISSING, sources=case.sources, findings=found)
+    return StepState(step=step, status=Status.BLOCKED if after_missing else Status.UNMET, findings=found)
 
 
 def _met(case: Case, followed: Followed) -> StepState:

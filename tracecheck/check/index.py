@@ -14,6 +14,8 @@ from tracecheck.model import Chain, Edge, Evidence, Hop, Operation, Span, SpanBr
 
 Key = tuple[str, str]
 
+RANKS = {evidence: evidence.rank for evidence in Evidence}
+
 NEVER_ARRIVED = "span never arrived"
 """The error of an attempt that `chains` knows only by the children it left."""
 
@@ -34,11 +36,11 @@ class Unit:
     hop: Hop | None = None
     producer: SpanBrief | None = None
     event_id: str | None = None
+    keys: tuple[Key, ...] = field(init=False)
+    """Keys of its spans."""
 
-    @property
-    def keys(self) -> tuple[Key, ...]:
-        """Keys of its spans."""
-        return tuple(key_of(brief) for brief in self.briefs)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "keys", tuple(key_of(brief) for brief in self.briefs))
 
     @property
     def service(self) -> str:
@@ -87,19 +89,27 @@ class Index:
     """A chain with its look-ups, each built once when first asked for."""
 
     chain: Chain
-    spans: dict[Key, Span] = field(init=False)
-    effects: dict[Key, list[Edge]] = field(init=False)
-    causes: dict[Key, list[Edge]] = field(init=False)
 
-    def __post_init__(self) -> None:
-        effects: dict[Key, list[Edge]] = defaultdict(list)
-        causes: dict[Key, list[Edge]] = defaultdict(list)
+    @cached_property
+    def spans(self) -> dict[Key, Span]:
+        """Spans by key."""
+        return {span.key: span for span in self.chain.spans}
+
+    @cached_property
+    def causes(self) -> dict[Key, list[Edge]]:
+        """Edges by their effect."""
+        causes: dict[Key, list[Edge]] = {}
         for edge in self.chain.edges:
-            effects[edge.cause].append(edge)
-            causes[edge.effect].append(edge)
-        object.__setattr__(self, "spans", {span.key: span for span in self.chain.spans})
-        object.__setattr__(self, "effects", dict(effects))
-        object.__setattr__(self, "causes", dict(causes))
+            causes.setdefault(edge.effect, []).append(edge)
+        return causes
+
+    @cached_property
+    def effects(self) -> dict[Key, list[tuple[Key, int, bool]]]:
+        """By the cause: its effects, each with the rank of the evidence and whether a message leads there."""
+        effects: dict[Key, list[tuple[Key, int, bool]]] = {}
+        for edge in self.chain.edges:
+            effects.setdefault(edge.cause, []).append((edge.effect, RANKS[edge.evidence], edge.is_message))
+        return effects
 
     def units(self, role: Role) -> tuple[Unit, ...]:
         """All units of a role, by start."""
@@ -153,11 +163,18 @@ class Index:
         return span.messaging.event_id if span and span.messaging else None
 
     def dangles(self, key: Key) -> bool:
-        """True if the span names a cause that was never stored: nothing but inference ties it to the chain."""
+        """True if the span names a cause that was never stored, and nothing stands in for it.
+
+        With a parent that is not there, only its message (found by weaker evidence) would; a link may be a mere join.
+        """
         span = self.spans.get(key)
         if span is None or not (span.parent_span_id or span.links):
             return False
-        return all(edge.evidence is Evidence.INFERRED for edge in self.causes.get(key, ()))
+        believed = [edge for edge in self.causes.get(key, ()) if edge.evidence is not Evidence.INFERRED]
+        if span.parent_span_id is None:
+            return not believed
+        parent = (span.trace_id, span.parent_span_id)
+        return parent not in self.spans and not any(edge.is_message for edge in believed)
 
     def _is_message(self, span: Span) -> bool:
         messaging = span.messaging
@@ -208,11 +225,11 @@ def reach(index: Index, sources: Sequence[Key]) -> dict[Key, int]:
             key = keys.pop()
             if ranks[key] < rank:
                 continue
-            for edge in index.effects.get(key, ()):
-                weakest = max(rank, edge.evidence.rank)
-                if weakest < ranks.get(edge.effect, len(frontier)):
-                    ranks[edge.effect] = weakest
-                    frontier[weakest].append(edge.effect)
+            for effect, own, _ in index.effects.get(key, ()):
+                weakest = own if own > rank else rank
+                if weakest < ranks.get(effect, len(frontier)):
+                    ranks[effect] = weakest
+                    frontier[weakest].append(effect)
     return ranks
 
 

@@ -27,7 +27,10 @@ SIMILAR = 0.75
 
 def matching(index: Index, pattern: Pattern) -> list[Unit]:
     """The units that meet the pattern, by start."""
-    return [unit for unit in index.units(pattern.role) if not differences(index, pattern, unit)]
+    units = index.units(pattern.role)
+    if pattern.role in (Role.SEND, Role.PROCESS):
+        units = tuple(unit for unit in units if unit.destination == pattern.target)
+    return [unit for unit in units if not differences(index, pattern, unit)]
 
 
 def differences(index: Index, pattern: Pattern, unit: Unit) -> list[str]:
@@ -77,7 +80,7 @@ def _targets(index: Index, role: Role, unit: Unit) -> set[str]:
     key = key_of(unit.briefs[0])
     span = index.spans[key]
     names = {str(span.attributes[name]) for name in _CALLEE if name in span.attributes}
-    answering = (index.spans.get(edge.effect) for edge in index.effects.get(key, ()))
+    answering = (index.spans.get(effect) for effect, _, _ in index.effects.get(key, ()))
     return names | {other.service for other in answering if other is not None and other.service != span.service}
 
 

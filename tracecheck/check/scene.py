@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from tracecheck.chains.surroundings import GroupSeen, Surroundings
-from tracecheck.check.index import Index, Key, Unit, ancestors, reach
+from tracecheck.check.index import RANKS, Index, Key, Unit, ancestors, reach
 from tracecheck.check.match import describe_pattern, differences, matching
 from tracecheck.expect import Expectation, Pattern, Role, Step
 from tracecheck.model import AttributeValue, Basis, Cause, Completeness, Evidence, Finding, SpanBrief, Verdict
@@ -16,8 +16,8 @@ from tracecheck.model import AttributeValue, Basis, Cause, Completeness, Evidenc
 class Status(StrEnum):
     """How a step came out.
 
-    `missing`: it happened, as later steps prove, and its span is not there. `blocked`: a step before it is unmet, which
-    is the cause. `skipped`: optional and absent, or after such a step.
+    `missing`: it happened, as later steps prove, and its span is not there. `blocked`: a step before it is unmet or
+    missing, and that is the cause. `skipped`: optional and absent, or after such a step.
     """
 
     MET = "met"
@@ -84,7 +84,7 @@ class Scene:
         if unit.producer is not None and unit.hop is not None and unit.hop.evidence is not None:
             produced = reached.get((unit.producer.trace_id, unit.producer.span_id))
             if produced is not None:
-                ranks.append(max(produced, unit.hop.evidence.rank))
+                ranks.append(max(produced, RANKS[unit.hop.evidence]))
         return min(ranks, default=None)
 
     @cached_property

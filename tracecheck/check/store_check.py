@@ -1,18 +1,20 @@
 """Expectations x everything stored -> a report: finds the chains that concern them and evaluates each."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from tracecheck.chains import find, load_many, refresh, surroundings
 from tracecheck.chains.surroundings import Surroundings
+from tracecheck.check.across import widened
 from tracecheck.check.anchors import chains_with, last_ingest
 from tracecheck.check.completeness import completeness
-from tracecheck.check.evaluate import evaluate, forbidden_elsewhere
+from tracecheck.check.evaluate import evaluate
 from tracecheck.check.match import describe_pattern
+from tracecheck.check.no_anchor import anchor_lost, anchor_may_be_lost, forbidden_elsewhere
 from tracecheck.check.verdict import if_absent
 from tracecheck.config import DEFAULT_SETTLE_NS
-from tracecheck.expect import Expectation
-from tracecheck.model import Cause, CheckReport, Completeness, Finding, Result, Verdict
+from tracecheck.expect import Expectation, Pattern
+from tracecheck.model import Cause, Chain, CheckReport, Completeness, Finding, Result, Verdict
 from tracecheck.store import Store
 
 BATCH = 256
@@ -65,30 +67,49 @@ def _check_one(
     for start in range(0, len(chain_ids), BATCH):
         batch = chain_ids[start : start + BATCH]
         quiet = last_ingest(store, batch) if run_id is None else {}
-        for chain in load_many(store, batch):
+        chains = {chain.chain_id: chain for chain in load_many(store, batch)}
+        for wide in widened(store, chains.values()):
+            own = {span.key for span in chains[wide.chain_id].spans}
             yield from evaluate(
-                chain,
+                wide,
                 expectation,
                 around,
                 settle_ns=settle_ns,
-                quiet_since_unix_nano=quiet.get(chain.chain_id),
+                quiet_since_unix_nano=quiet.get(wide.chain_id),
+                among=own,
             )
+    yield from _without_anchor(store, expectation, around, run_id, among, settle_ns, set(chain_ids))
+
+
+def _without_anchor(
+    store: Store,
+    expectation: Expectation,
+    around: Surroundings,
+    run_id: str | None,
+    among: Sequence[str] | None,
+    settle_ns: int | None,
+    seen: set[str],
+) -> Iterator[Result]:
+    """The other chains: those of a run in which `never` happened, and those that lost their anchor."""
+    basis = _basis(expectation, around, settle_ns)
+
+    def others(patterns: Iterable[Pattern]) -> Iterator[Chain]:
+        chosen = (chains_with(store, pattern, run_id=run_id, among=among) for pattern in patterns)
+        return load_many(store, sorted({chain_id for ids in chosen for chain_id in ids} - seen))
+
     if run_id is not None:
-        elsewhere = {
-            chain_id
-            for pattern in expectation.never
-            for chain_id in chains_with(store, pattern, run_id=run_id, among=among)
-        }
-        for chain in load_many(store, sorted(elsewhere - set(chain_ids))):
-            yield from forbidden_elsewhere(chain, expectation, around, settle_ns=settle_ns)
+        for chain in others(expectation.never):
+            yield from forbidden_elsewhere(chain, expectation, basis)
+    if anchor_may_be_lost(around, expectation):
+        for chain in others(step.pattern for step in expectation.steps if step.after is not None):
+            yield from anchor_lost(chain, expectation, basis)
 
 
 def _instances(
     expectation: Expectation, around: Surroundings, found: Sequence[Result], settle_ns: int | None
 ) -> list[Result]:
     """What is to say about the number of instances: none at all, or fewer than asked for."""
-    settle = settle_ns if settle_ns is not None else expectation.settle_ns
-    basis = completeness(around, DEFAULT_SETTLE_NS if settle is None else settle)
+    basis = _basis(expectation, around, settle_ns)
     instances = [result for result in found if result.steps]
     if instances and len(instances) >= expectation.at_least:
         return []
@@ -121,3 +142,8 @@ def _without_chain(
         run_id=around.run_id,
         findings=() if finding is None else (finding,),
     )
+
+
+def _basis(expectation: Expectation, around: Surroundings, settle_ns: int | None) -> Completeness:
+    settle = settle_ns if settle_ns is not None else expectation.settle_ns
+    return completeness(around, DEFAULT_SETTLE_NS if settle is None else settle)

@@ -103,10 +103,10 @@ def _own_spans(case: Case, units: tuple[Unit, ...]) -> list[tuple[str, str]]:
     waiting = [key for unit in units if unit.role is not Role.SEND for key in unit.keys if key in index.spans]
     seen = set(waiting)
     while waiting:
-        for edge in index.effects.get(waiting.pop(), ()):
-            if not edge.is_message and edge.effect not in seen and edge.effect in index.spans:
-                seen.add(edge.effect)
-                waiting.append(edge.effect)
+        for effect, _, is_message in index.effects.get(waiting.pop(), ()):
+            if not is_message and effect not in seen and effect in index.spans:
+                seen.add(effect)
+                waiting.append(effect)
     return sorted(seen, key=lambda key: (index.spans[key].start_unix_nano, key))
 
 
