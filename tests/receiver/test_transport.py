@@ -449,6 +449,16 @@ def test_A26_chunked_bodies_are_taken(receiver: RunningReceiver, store: FakeStor
     assert len(store.spans) == 5
 
 
+def test_A27_a_long_answer_is_compressed_for_clients_that_ask(receiver: RunningReceiver) -> None:
+    messages = [a_message(1, span_id=BAD_ID), a_message(2, trace_id=BAD_ID), a_message(3, parent_span_id=BAD_ID)]
+    body = a_request(*messages, a_message(4, kind=99)).SerializeToString()
+    plain = post(receiver, body)
+    packed = post(receiver, body, headers={"Accept-Encoding": "gzip"})
+    assert (packed.headers["content-encoding"], "content-encoding" in plain.headers) == ("gzip", False)
+    assert gzip.decompress(packed.body) == plain.body
+    assert packed.headers["content-type"] == PROTOBUF
+
+
 def test_A29_S18_a_client_that_missed_the_answer_sends_again_and_one_row_stays(
     receiver: RunningReceiver, store: FakeStore
 ) -> None:

@@ -6,6 +6,8 @@ from concurrent.futures import Executor
 
 from google.rpc import code_pb2
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -19,6 +21,9 @@ from tracecheck.receiver.other_signals import LOGS, METRICS, TRACES, Signal
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
+
+_WORTH_COMPRESSING_BYTES = 200
+"""Most answers are empty or one sentence; only longer ones are compressed for clients that ask."""
 
 _Handler = Callable[[Request], Awaitable[Response]]
 
@@ -38,6 +43,7 @@ def http_app(intake: Intake, options: ReceiverOptions, executor: Executor) -> St
         routes=[
             Route(path, _export(signal, intake, options, executor), methods=["POST"]) for signal, path in paths.items()
         ],
+        middleware=[Middleware(GZipMiddleware, minimum_size=_WORTH_COMPRESSING_BYTES)],
         exception_handlers={404: _not_found(options), 405: _wrong_method},
     )
 
