@@ -263,14 +263,13 @@ class ChainOracle(Oracle):
         origin, self.circular = {}, set()
         for part in set(label.values()):
             members = {n for n, at in label.items() if at == part}
-            causeless = members - settled
-            origin[part] = min(causeless - placed or members - set(loose) or members)
-            self.circular |= set() if causeless - placed else {origin[part]}
-        self.circular |= {
-            origin[label[n]]
-            for n, causes in before.items()
-            if n not in settled and label[n] in {label[c] for c in causes}
-        }
+            inward = {n for n in members if before.get(n) and all(label[c] == part for c in before[n])}
+            clean = members - settled - placed - inward
+            origin[part] = min(clean or (n for n in self.all if label[head[n]] == part))
+            self.circular |= set() if clean else {origin[part]}
+        for n, causes in before.items():
+            if n not in settled and label[n] in {label[c] for c in causes}:
+                self.circular.add(origin[label[n]])
         self.circular |= {origin[label[head[n]]] for n in self.in_cycle}
         return {n: origin[label[head[n]]] for n in self.all}
 

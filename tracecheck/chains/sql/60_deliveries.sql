@@ -34,6 +34,5 @@ select message, part, grp, count(*) as attempts, min(evidence) as evidence,
     max(consumer_group) as consumer_group, max(service) as service,
     max(partition_id) as partition_id, max(message_offset) as message_offset, max(message_id) as message_id,
     min(consumer) as first_attempt, max(consumer) as last_attempt,
-    min(consumer) filter (not failed) as first_success, bool_or(ambiguous) as ambiguous,
-    list(consumer order by consumer) as attempt_list
+    min(consumer) filter (not failed) as first_success, bool_or(ambiguous) as ambiguous
 from c_attempt group by message, part, grp;

@@ -1,5 +1,5 @@
 -- Chains are found over nodes, not spans. A plain trace is one node: it is entered once at most, and every parent and
--- cause inside it comes earlier, so everything in it follows from its entry. In the other traces a node is a span with
+-- cause inside it comes earlier, so everything in it follows from its entry (or, beside a root, belongs to it). In the other traces a node is a span with
 -- deciding causes, or without a stored parent, and everything below it; their spans point up until they reach it.
 
 create or replace temp table c_entry as
@@ -15,6 +15,8 @@ select n, trace_id from c_entry where not is_loose and (is_from_outside or n not
 
 create or replace temp table c_mixed_trace as
 select trace_id from c_known_entry group by trace_id having count(*) > 1
+union
+select trace_id from c_entry group by trace_id having bool_or(is_loose) and bool_or(is_from_outside)
 union
 select s.trace_id from c_parent p join c_spans s on s.n = p.n where p.parent >= p.n
 union

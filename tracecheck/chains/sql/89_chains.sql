@@ -1,20 +1,32 @@
--- Chains: the parts that union made. Each has at most one node that joined nothing: its origin. Where there is none, what
--- is known runs in a circle, and the earliest node is taken (a loose one last). An origin with causes in other chains begins after a batch.
+-- Chains: the parts that union made. Each has at most one node that joined nothing: its origin, unless all its causes are
+-- its own consequences. Where there is none, what is known runs in a circle, and the earliest span of the part is taken.
+-- An origin with causes in several other chains begins after a batch.
+
+create or replace temp table c_inward as
+select c.node
+from c_node_cause c join c_label a on a.node = c.node join c_label b on b.node = c.cause_node
+where c.node not in (select u from c_pair)
+group by c.node having bool_and(a.label = b.label);
 
 create or replace temp table c_part as
-select l.label,
-    coalesce(min(l.node) filter (p.u is null), min(l.node) filter (o.node is null), min(l.node)) as origin,
-    count(*) filter (p.u is null) = 0 as is_circular
+select l.label, min(l.node) filter (p.u is null and i.node is null) as origin
 from c_label l
 left join (select distinct u from c_pair) p on p.u = l.node
-left join (select distinct node from c_loose) o on o.node = l.node
+left join c_inward i on i.node = l.node
+group by l.label;
+
+create or replace temp table c_circle as
+select l.label, min(s.n) as origin
+from c_part p join c_label l on l.label = p.label join c_place s on s.node = l.node
+where p.origin is null
 group by l.label;
 
 create or replace temp table c_span_chain as
-select s.n, coalesce(p.origin, s.node) as origin
+select s.n, coalesce(p.origin, y.origin, s.node) as origin
 from c_place s
 left join c_label l on l.node = s.node
-left join c_part p on p.label = l.label;
+left join c_part p on p.label = l.label
+left join c_circle y on y.label = l.label;
 
 create or replace temp table c_feed as
 select distinct a.origin, b.origin as feeding
@@ -24,7 +36,7 @@ join c_span_chain b on b.n = c.cause_node
 where a.origin <> b.origin;
 
 create or replace temp table c_circular as
-select origin from c_part where is_circular
+select origin from c_circle
 union
 select a.origin from c_node_cause c
 join c_span_chain a on a.n = c.node

@@ -2,6 +2,14 @@
 -- transit = the first attempt's instant (start of a process or CONSUMER receive, end of a CLIENT poll) - producer's end.
 -- A receive has a processing time only if it wraps the handler, which its child spans show.
 
+create or replace temp table c_hop_ghost as
+select h.hop, g.trace_id, g.missing_span_id as span_id, g.service, '' as name, g.start_unix_nano, g.end_unix_nano,
+    'span never arrived' as error
+from c_ghost g join c_hop h on h.message = g.message and h.part = g.part and h.grp is not distinct from g.grp
+    and (g.grp is not null or h.service = g.service)
+where g.service is not null;
+
+-- Only where there is more than the one attempt that the row names anyway.
 create or replace temp table c_hop_attempt_span as
 select hop, list(struct_pack(trace_id := trace_id, span_id := span_id, service := service, name := name,
         start_unix_nano := start_unix_nano, end_unix_nano := end_unix_nano, error := error)
@@ -10,26 +18,31 @@ from (
     select a.hop, s.trace_id, s.span_id, s.service, s.name, s.start_unix_nano, s.end_unix_nano,
         case when s.status_code = 2 then coalesce(s.status_message, '') end as error
     from c_hop_attempt a join c_spans s on s.n = a.n
+    where a.hop in (select hop from c_hop where attempts > 1 union all select hop from c_hop_ghost)
     union all
-    select h.hop, g.trace_id, g.missing_span_id, g.service, '', g.start_unix_nano, g.end_unix_nano,
-        'span never arrived'
-    from c_ghost g join c_hop h on h.message = g.message and h.part = g.part and h.grp is not distinct from g.grp
-        and (g.grp is not null or h.service = g.service)
-    where g.service is not null
+    select * from c_hop_ghost
 ) group by hop;
 
 create or replace temp table c_hop_doubt as
-select a.hop, bool_or(x.n is not null) as is_stale, bool_or(u.parent is not null) as is_unclear,
-    bool_or(t.n is not null) as is_conflicting, bool_or(s.origin <> h.origin) as is_elsewhere,
-    bool_or(o.n is not null) as is_orphan
-from c_hop_attempt a
-join c_hop h on h.hop = a.hop
-join c_span_chain s on s.n = a.n
-left join c_stale x on x.n = a.n
-left join (select distinct p.parent from c_unclear c join c_parent p on p.n = c.n) u on u.parent = a.n
-left join c_conflicting t on t.n = a.n
-left join c_orphan o on o.n = a.n
-group by a.hop;
+select hop, list(distinct doubt) as doubts from (
+    select a.hop, 'stale_context' as doubt from c_hop_attempt a join c_stale x on x.n = a.n
+    union all
+    select a.hop, 'ambiguous' from c_hop_attempt a
+    join (select p.parent from c_unclear u join c_parent p on p.n = u.n) x on x.parent = a.n
+    union all
+    select a.hop, 'conflicting_span' from c_hop_attempt a join c_conflicting x on x.n = a.n
+    union all
+    select h.hop, 'conflicting_span' from c_hop h join c_conflicting x on x.n = h.message
+    union all
+    select h.hop, 'duplicate_send' from c_hop h join c_duplicate_send x on x.n = h.message
+    union all
+    select a.hop, 'orphan' from c_hop_attempt a join c_orphan x on x.n = a.n
+    union all
+    select a.hop, 'batch_fan_in' from c_hop_attempt a
+    join c_hop h on h.hop = a.hop
+    join c_span_chain s on s.n = a.n
+    where s.origin <> h.origin
+) group by hop;
 
 create or replace temp table c_hop_row as
 select h.hop, h.origin, h.message, h.first_attempt, h.outcome, h.consumer_group,
@@ -54,21 +67,21 @@ select h.hop, h.origin, h.message, h.first_attempt, h.outcome, h.consumer_group,
         then c.end_unix_nano - c.start_unix_nano end as processing_ns,
     case when h.first_success is not null and (f.role = 'process' or (f.kind = 5 and c.n in (select parent from c_parent)))
         then c.end_unix_nano - p.end_unix_nano end as succeeded_after_ns,
-    case when h.outcome = 'unobserved' and h.service is null then 0 else len(b.attempt_spans) end as attempts,
-    b.attempt_spans,
-    list_sort(list_filter([
+    case
+        when b.hop is not null then b.attempt_spans
+        when c.n is not null then [struct_pack(trace_id := c.trace_id, span_id := c.span_id, service := c.service,
+            name := c.name, start_unix_nano := c.start_unix_nano, end_unix_nano := c.end_unix_nano,
+            error := case when c.status_code = 2 then coalesce(c.status_message, '') end)]
+        else []
+    end as attempt_spans,
+    list_sort(list_concat(coalesce(d.doubts, []), list_filter([
         case when f.kind = 5 and f.start_unix_nano < p.start_unix_nano then 'clock_skew' end,
         case when h.last_attempt > h.first_success and m.n is not null then 'duplicate_delivery' end,
-        case when m.n in (select n from c_duplicate_send) then 'duplicate_send' end,
         case when m.failed then 'send_failed' end,
         case when h.attempts > 0 and h.first_success is null then 'processing_failed' end,
-        case when h.evidence > 0 and not coalesce(d.is_stale, false) then 'context_lost' end,
-        case when d.is_stale then 'stale_context' end,
-        case when h.ambiguous or d.is_unclear then 'ambiguous' end,
-        case when d.is_elsewhere then 'batch_fan_in' end,
-        case when d.is_orphan then 'orphan' end,
-        case when d.is_conflicting or p.n in (select n from c_conflicting) then 'conflicting_span' end
-    ], lambda x: x is not null)) as findings
+        case when h.evidence > 0 and not list_contains(coalesce(d.doubts, []), 'stale_context') then 'context_lost' end,
+        case when h.ambiguous and not list_contains(coalesce(d.doubts, []), 'ambiguous') then 'ambiguous' end
+    ], lambda x: x is not null))) as findings
 from c_hop h
 left join c_message m on m.n = h.message
 left join c_spans p on p.n = h.message

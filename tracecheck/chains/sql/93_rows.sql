@@ -95,8 +95,8 @@ select c.chain_number, h.system, h.destination, h.consumer_group, h.partition_id
     h.producer_trace_id, h.producer_span_id, h.producer_service, h.producer_name, h.producer_start_unix_nano,
     h.producer_end_unix_nano, h.producer_error, h.consumer_trace_id, h.consumer_span_id, h.consumer_service,
     h.consumer_name, h.consumer_start_unix_nano, h.consumer_end_unix_nano, h.consumer_error, h.evidence, h.context,
-    h.transit_ns, h.consumer_instant, h.processing_ns, h.succeeded_after_ns, coalesce(h.attempts, 0), h.outcome,
-    h.findings, coalesce(h.attempt_spans, [])
+    h.transit_ns, h.consumer_instant, h.processing_ns, h.succeeded_after_ns, len(h.attempt_spans), h.outcome,
+    h.findings, h.attempt_spans
 from c_hop_row h join c_chain c on c.origin = h.origin
 order by c.chain_number, coalesce(h.message, h.first_attempt), h.hop;
 
