@@ -32,6 +32,7 @@ class Bus:
     def __init__(self, bootstrap_servers: str) -> None:
         self.bootstrap_servers = bootstrap_servers
         self._partitions: dict[str, list[int]] = {}
+        self._began: dict[tuple[str, TopicPartition], int] = {}
         try:
             self._admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers, bootstrap_timeout_ms=15_000)
         except KafkaError as error:
@@ -57,6 +58,7 @@ class Bus:
         for group, topics in READERS:
             places = self._places(topics)
             _patiently(partial(self._admin.reset_group_offsets, group, dict.fromkeys(places, OffsetSpec.LATEST)))
+            self._began |= {(group, place): offset for place, offset in self._committed(group, topics).items()}
 
     def await_handled(self, timeout_s: float) -> None:
         """Wait until every group has committed all there is. Raises `EnvironmentFault` naming the group that has not.
@@ -74,6 +76,15 @@ class Bus:
                     )
                 time.sleep(POLL_S)
 
+    def handled(self) -> dict[tuple[str, str, str], int]:
+        """Return the last offset that each group has committed since the demo began, by (group, topic, partition)."""
+        last = {}
+        for group, topics in READERS:
+            for place, offset in self._committed(group, topics).items():
+                if offset > self._began.get((group, place), 0):
+                    last[(group, place.topic, str(place.partition))] = offset - 1
+        return last
+
     def close(self) -> None:
         """Disconnect."""
         self._admin.close()
@@ -84,9 +95,13 @@ class Bus:
     def _behind(self, group: str, topics: tuple[str, ...]) -> int:
         places = self._places(topics)
         ends = _patiently(partial(self._admin.list_partition_offsets, dict.fromkeys(places, OffsetSpec.LATEST)))
-        committed = _patiently(partial(self._admin.list_group_offsets, {group: places}))[group]
-        done = {place: committed[place].offset if place in committed else 0 for place in places}
-        return sum(max(0, int(ends[place].offset) - max(0, done[place])) for place in places)
+        committed = self._committed(group, topics)
+        return sum(max(0, int(ends[place].offset) - committed[place]) for place in places)
+
+    def _committed(self, group: str, topics: tuple[str, ...]) -> dict[TopicPartition, int]:
+        places = self._places(topics)
+        found = _patiently(partial(self._admin.list_group_offsets, {group: places}))[group]
+        return {place: max(0, found[place].offset) if place in found else 0 for place in places}
 
 
 def _patiently(ask: Callable[[], Any]) -> Any:

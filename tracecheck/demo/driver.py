@@ -15,7 +15,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from tracecheck.check import check_store
-from tracecheck.config import RUN_BATCH_DELAY_MS, Endpoints, Listen
+from tracecheck.config import Endpoints, Listen
 from tracecheck.demo.bus import Bus
 from tracecheck.demo.faults import PLAN_VARIABLE, Case, draw, struck, write_plan
 from tracecheck.demo.outcome import (
@@ -40,8 +40,7 @@ AT_ONCE = 5
 """Orders under way together. On a busy machine more would queue up, and be late without any fault."""
 
 HANDLED_WITHIN_S = 60.0
-EXPORTED_AFTER_S = 3 * RUN_BATCH_DELAY_MS / 1000
-"""If nothing came for three batch delays, all that the services had is here."""
+EXPORTED_WITHIN_S = 30.0
 
 Progress = Callable[[str], None]
 Relay = Callable[[Endpoints], AbstractContextManager[Mapping[str, Endpoints]]]
@@ -142,7 +141,7 @@ def _place_orders(
         alone = order_id in plan and plan[order_id].fault.holds_up_others
         if alone:
             bus.await_handled(HANDLED_WITHIN_S)
-            _await_quiet(store, EXPORTED_AFTER_S)
+            _await_exported(bus, store)
         _place(order_id, number, checkout_port)
         if alone:
             progress(f"{number} of {len(order_ids)} orders placed; waiting for a service that is held up")
@@ -163,6 +162,31 @@ def _place(order_id: str, number: int, checkout_port: int) -> None:
         refused.close()  # a shop's visitor sees the error page; the spans say the rest
     except OSError as fault:
         raise EnvironmentFault(f"the demo's checkout service does not answer: {fault}") from fault
+
+
+_EXPORTED = """
+    select consumer_group, destination, partition_id, max(message_offset) as last from span_rows
+    where operation = 'process' and message_offset is not null group by all
+"""
+
+
+def _await_exported(bus: Bus, store: Store) -> None:
+    """Return once the span of every handled message is stored: a service that is killed takes the others with it.
+
+    A process exports its spans in the order they end, so the last one stands for all.
+    """
+    handled = bus.handled()
+    deadline = time.monotonic() + EXPORTED_WITHIN_S
+    while True:
+        generation = store.generation()
+        rows = store.query(_EXPORTED).to_pylist()
+        stored = {(row["consumer_group"], row["destination"], row["partition_id"]): row["last"] for row in rows}
+        if all(stored.get(place, -1) >= offset for place, offset in handled.items()):
+            return
+        left_s = deadline - time.monotonic()
+        if left_s <= 0:
+            raise EnvironmentFault("the demo's services handled messages whose spans did not arrive; see their logs")
+        store.wait(generation, left_s)
 
 
 def _await_quiet(store: Store, quiet_s: float) -> None:
