@@ -6,14 +6,20 @@ import pytest
 from tracecheck_instrumentation import health
 from tracecheck_instrumentation.testing import CapturedSpans, captured_spans
 
-from tracecheck.demo.broker import embedded_broker
-
 
 @pytest.fixture(scope="session")
-def kafka_address() -> Iterator[str]:
+def kafka_address(embedded_broker: str) -> str:
     """The embedded broker's bootstrap address."""
-    with embedded_broker() as address:
-        yield address
+    return embedded_broker
+
+
+@pytest.fixture(
+    scope="session", params=["embedded_broker", pytest.param("kafka_broker", marks=pytest.mark.service("kafka"))]
+)
+def any_kafka(request: pytest.FixtureRequest) -> str:
+    """The bootstrap address of each kind of Kafka in turn: the embedded broker and Apache's."""
+    address: str = request.getfixturevalue(request.param)
+    return address
 
 
 @pytest.fixture

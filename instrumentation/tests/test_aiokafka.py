@@ -120,8 +120,8 @@ def driver(spans: CapturedSpans, kafka_address: str) -> Iterator[AIOKafkaDriver]
 
 class TestAIOKafka(ClientContract):
     @pytest.fixture
-    def driver(self, spans: CapturedSpans, kafka_address: str) -> Iterator[AIOKafkaDriver]:  # noqa: ARG002
-        client = AIOKafkaDriver(kafka_address)
+    def driver(self, spans: CapturedSpans, any_kafka: str) -> Iterator[AIOKafkaDriver]:  # noqa: ARG002
+        client = AIOKafkaDriver(any_kafka)
         yield client
         client.close()
 

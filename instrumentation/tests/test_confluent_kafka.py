@@ -111,8 +111,8 @@ def driver(spans: CapturedSpans, kafka_address: str) -> Iterator[ConfluentDriver
 
 class TestConfluentKafka(ClientContract):
     @pytest.fixture
-    def driver(self, spans: CapturedSpans, kafka_address: str) -> Iterator[ConfluentDriver]:  # noqa: ARG002
-        client = ConfluentDriver(kafka_address)
+    def driver(self, spans: CapturedSpans, any_kafka: str) -> Iterator[ConfluentDriver]:  # noqa: ARG002
+        client = ConfluentDriver(any_kafka)
         yield client
         client.close()
 

@@ -142,8 +142,8 @@ def driver(spans: CapturedSpans, kafka_address: str) -> Iterator[KafkaPythonDriv
 
 class TestKafkaPython(ClientContract):
     @pytest.fixture
-    def driver(self, spans: CapturedSpans, kafka_address: str) -> Iterator[KafkaPythonDriver]:  # noqa: ARG002
-        client = KafkaPythonDriver(kafka_address)
+    def driver(self, spans: CapturedSpans, any_kafka: str) -> Iterator[KafkaPythonDriver]:  # noqa: ARG002
+        client = KafkaPythonDriver(any_kafka)
         yield client
         client.close()
 

@@ -21,8 +21,8 @@ from tracecheck_instrumentation.messages import Endpoint, Message
 from tracecheck_instrumentation.scope import release
 from tracecheck_instrumentation.tracing import tracer
 
-_EVENT_ID = context_api.create_key("tracecheck-event-id")
-_MESSAGE = context_api.create_key("tracecheck-message")
+_HANDLED = context_api.create_key("tracecheck-handled")
+"""The message being handled, and its event id."""
 
 
 class Handling:
@@ -78,8 +78,8 @@ class Handling:
 
 def current_event_id() -> str | None:
     """Return the event id of the message being handled, if it has one."""
-    found = context_api.get_value(_EVENT_ID)
-    return found if isinstance(found, str) else None
+    handled = context_api.get_value(_HANDLED)
+    return handled[1] if isinstance(handled, tuple) else None
 
 
 def message_context(message: Message) -> tuple[Context, dict[str, str]]:
@@ -89,7 +89,7 @@ def message_context(message: Message) -> tuple[Context, dict[str, str]]:
     legacy = identifier(fields.get(names.CORRELATION_HEADER))
     if legacy and correlation_id(context) is None:
         context = baggage.set_baggage(names.CORRELATION_ID, legacy, context)
-    return context_api.set_value(_EVENT_ID, event_id(fields), context), fields
+    return context, fields
 
 
 def message_link(message: Message) -> Link | None:
@@ -125,7 +125,7 @@ def _start_one(endpoint: Endpoint, message: Message) -> tuple[Span, Context]:
         attributes[names.RETRY_OF] = retry_of
     attributes[names.ATTEMPT] = max(message.delivered_before + 1, _attempt(endpoint, message, found))
     span = tracer().start_span(f"process {message.destination}", parent, SpanKind.CONSUMER, attributes, links)
-    return span, context_api.set_value(_MESSAGE, message, trace.set_span_in_context(span, context))
+    return span, context_api.set_value(_HANDLED, (message, found), trace.set_span_in_context(span, context))
 
 
 def _start_batch(endpoint: Endpoint, messages: Sequence[Message]) -> tuple[Span, Context]:
@@ -151,9 +151,10 @@ def _start_batch(endpoint: Endpoint, messages: Sequence[Message]) -> tuple[Span,
 
 
 def _is_being_handled(message: Message) -> bool:
-    current = context_api.get_value(_MESSAGE)
-    if not isinstance(current, Message) or not trace.get_current_span().is_recording():
+    handled = context_api.get_value(_HANDLED)
+    if not isinstance(handled, tuple) or not trace.get_current_span().is_recording():
         return False
+    current: Message = handled[0]
     if message.offset is not None:
         return current.identity() == message.identity()
     return bool(message.carrier) and current.carrier is message.carrier

@@ -32,7 +32,7 @@ def read_fields(carrier: Carrier) -> dict[str, str]:
     """
     if not carrier:
         return {}
-    known = context_fields() | _OWN_LOWER
+    known = context_fields()
     fields: dict[str, str] = {}
     pairs = carrier.items() if isinstance(carrier, Mapping) else carrier
     for pair in pairs:
@@ -41,7 +41,10 @@ def read_fields(carrier: Carrier) -> dict[str, str]:
         except (TypeError, ValueError):
             ignored("header_malformed")
             continue
-        if not isinstance(name, str) or (lower := name.lower()) not in known or value is None:
+        if not isinstance(name, str) or value is None:
+            continue
+        lower = name.lower()
+        if lower not in known and lower not in _OWN_LOWER:
             continue
         text = _text(value)
         if text is None:
@@ -99,7 +102,7 @@ def context_fields() -> frozenset[str]:
 
 def clean(context: Context) -> Context:
     """Return `context` without its span and baggage: what a message brings must not mix with what was there."""
-    return trace.set_span_in_context(trace.INVALID_SPAN, baggage.clear(context))
+    return trace.set_span_in_context(trace.INVALID_SPAN, baggage.clear(context)) if context else context
 
 
 _OWN_LOWER = frozenset(name.lower() for name in OWN_FIELDS)

@@ -23,12 +23,15 @@ class IdsFromBaggage(SpanProcessor):
     @harmless
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Set `correlation.id`, `tracecheck.run.id`, and on messaging spans the conversation id."""
+        found = {}
         if chosen := correlation_id(parent_context):
-            span.set_attribute(names.CORRELATION_ID, chosen)
+            found[names.CORRELATION_ID] = chosen
             if span.kind in _MESSAGING_KINDS or names.SYSTEM in (span.attributes or ()):
-                span.set_attribute(names.CONVERSATION_ID, chosen)
+                found[names.CONVERSATION_ID] = chosen
         if run := run_id(parent_context):
-            span.set_attribute(names.RUN_ID, run)
+            found[names.RUN_ID] = run
+        if found:
+            span.set_attributes(found)
 
 
 class SpanCount(SpanProcessor):

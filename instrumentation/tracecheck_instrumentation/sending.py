@@ -11,6 +11,7 @@ from opentelemetry import context as context_api
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
+from opentelemetry.util.types import AttributeValue
 
 from tracecheck_instrumentation import ids, names
 from tracecheck_instrumentation.correlation import correlation_id, identified
@@ -56,10 +57,13 @@ class Sending:
         """The broker has it, at this place; ends the span."""
         if not self.span.is_recording():
             return
+        place: dict[str, AttributeValue] = {}
         if partition is not None and partition >= 0:
-            self.span.set_attribute(names.PARTITION, str(partition))
+            place[names.PARTITION] = str(partition)
         if offset is not None and offset >= 0:
-            self.span.set_attribute(names.OFFSET, offset)
+            place[names.OFFSET] = offset
+        if place:
+            self.span.set_attributes(place)
         self._end()
 
     @harmless
