@@ -12,8 +12,8 @@ import duckdb
 import pytest
 
 from tests.support.spans import a_span
-from tracecheck.errors import StoreForeign, StoreLocked, StoreUnavailable, UsageError
-from tracecheck.store import open_store
+from tracecheck.errors import QueryRefused, StoreForeign, StoreLocked, StoreUnavailable, UsageError
+from tracecheck.store import files, open_store
 from tracecheck.store.files import SCHEMA_VERSION
 from tracecheck.store.spans import read_spans
 
@@ -266,6 +266,54 @@ def test_S46_a_long_query_neither_waits_for_an_append_nor_holds_one_up(path):
         writing.join(10)
         seen.append(store.query("select count(*) as n from runs")["n"][0].as_py())
         assert seen == [0, 1]
+
+
+def test_S46_an_append_goes_past_a_refresh_that_takes_long(path):
+    with open_store(str(path)) as store:
+        first, second = a_span(), a_span()
+        store.append([first])
+        started, finish = threading.Event(), threading.Event()
+        seen: list[int] = []
+
+        def pipeline(writer) -> None:
+            writer.execute("insert into runs (run_id, started_unix_nano) values ('r', 1)")
+            started.set()
+            finish.wait(10)
+            seen.append(writer.execute("select count(*) as n from span_rows")["n"][0].as_py())
+
+        refreshing = threading.Thread(target=lambda: store.refresh(pipeline))
+        refreshing.start()
+        started.wait(10)
+        assert store.append([second, first]).stored == 1
+        finish.set()
+        refreshing.join(10)
+        assert seen == [1]
+        assert {span.key for span in read_spans(store)} == {first.key, second.key}
+        assert store.query("select run_id from runs")["run_id"].to_pylist() == ["r"]
+
+
+def test_S46_the_log_stays_bounded_while_a_reader_holds_an_old_snapshot(path, monkeypatch):
+    monkeypatch.setattr(files, "CHECKPOINT_THRESHOLD", "1MB")
+    log = path.with_name(path.name + ".wal")
+    with open_store(str(path)) as store, store._reader() as analyst:
+        analyst.execute("begin transaction read only")
+        assert analyst.execute("select count(*) from span_rows").fetchall() == [(0,)]
+        sizes = []
+        for _ in range(8):
+            store.append([a_span(attributes={"x": os.urandom(200).hex()}) for _ in range(1000)])
+            sizes.append(log.stat().st_size if log.exists() else 0)
+        assert max(sizes) < 3_000_000
+        assert analyst.execute("select count(*) from span_rows").fetchall() == [(0,)]
+        analyst.execute("rollback")
+
+
+def test_S47_a_query_over_the_memory_limit_is_refused_and_the_store_lives(path, monkeypatch):
+    monkeypatch.setattr(files, "MEMORY_LIMIT_BYTES", 100_000_000)
+    with open_store(str(path)) as store:
+        with pytest.raises(QueryRefused, match="emory"):
+            store.query("select len(list(i::varchar || 'x')) from range(20000000) t(i)")
+        store.append([a_span()])
+        assert len(read_spans(store)) == 1
 
 
 def test_an_exception_in_a_write_rolls_everything_back_and_reaches_the_caller(path):

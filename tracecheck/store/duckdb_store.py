@@ -35,8 +35,9 @@ _open_paths_lock = threading.Lock()
 class DuckDBStore:
     """A `Store` over one DuckDB database.
 
-    Every query has a connection and a read-only snapshot of its own; appends, writes and refreshes take turns on one
-    writing connection. All methods may be called from any thread.
+    Every query has a connection and a read-only snapshot of its own. Appends take turns on one connection, writes and
+    refreshes on another: a refresh may take long, and an append (which somebody's exporter waits for) goes past it. A
+    write may change any table, so appends wait for it. All methods may be called from any thread.
     """
 
     def __init__(self, location: str, *, read_only: bool = False) -> None:
@@ -58,7 +59,9 @@ class DuckDBStore:
         except BaseException:
             self._release()
             raise
-        self._write_lock = threading.Lock()
+        self._work_connection = self._connection.cursor()
+        self._work_lock = threading.Lock()  # before the append lock, where both are taken
+        self._append_lock = threading.Lock()
         self._changed = threading.Condition()
         # Wall clock in microseconds: grows across restarts too, and fits a JSON number.
         self._generation = time.time_ns() // 1_000
@@ -94,37 +97,41 @@ class DuckDBStore:
         """Stores rows shaped as `rows.span_table` makes them, durably before it returns."""
         if batch.num_rows == 0:
             return Appended(stored=0)
-        with self._transaction() as connection:
+        with self._append_lock:
             number = self._ingest_number + 1
             window = conflicts.Window.around(batch, self._rows)
-            appended = conflicts.insert_new(connection, batch, window, number, time.time_ns())
-        self._ingest_number = number
-        self._rows += appended.stored
+            with self._transaction(self._connection) as connection:
+                appended = conflicts.insert_new(connection, batch, window, number, time.time_ns())
+            self._ingest_number = number
+            self._rows += appended.stored
         if appended.stored:
             self._announce()
         return appended
 
     def write(self, work: Work) -> None:
         """See `Store.write`."""
-        with self._transaction() as connection:
+        with self._work_lock, self._append_lock, self._transaction(self._work_connection) as connection:
             writer = TransactionWriter(connection)
             work(writer)
         if writer.changed:
             self._announce()
 
     def refresh(self, pipeline: Work) -> None:
-        """See `Store.refresh`. Conflicts that an append could not see are marked first, in the same transaction."""
-        with self._transaction() as connection:
+        """See `Store.refresh`. Conflicts that an append could not see are marked first; what is appended while the
+        pipeline runs is not seen by it."""
+        with self._work_lock:
             if self._rows >= conflicts.COMPARE_ALL_ROWS:
-                conflicts.mark_late(connection)
-            writer = TransactionWriter(connection)
-            pipeline(writer)
+                with self._append_lock, self._transaction(self._connection) as connection:
+                    conflicts.mark_late(connection)
+            with self._transaction(self._work_connection) as connection:
+                writer = TransactionWriter(connection)
+                pipeline(writer)
         if writer.changed:
             self._announce()
 
     def checkpoint(self) -> None:
         """Folds the write-ahead log into the file and frees what was deleted. Raises `StoreUnavailable`."""
-        with self._write_lock, writing(self.location):
+        with self._work_lock, self._append_lock, writing(self.location):
             self._require_open()
             self._connection.execute("checkpoint")
             self._ingest_number, self._rows = self._extent(at_least=self._ingest_number)
@@ -151,7 +158,8 @@ class DuckDBStore:
                 for reader in self._readers:
                     reader.interrupt()
                 self._changed.wait(INTERRUPT_EVERY_S)
-        with self._write_lock:
+        with self._work_lock, self._append_lock:
+            self._work_connection.close()
             self._connection.close()
         self._release()
 
@@ -177,13 +185,12 @@ class DuckDBStore:
                 self._changed.notify_all()
 
     @contextmanager
-    def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """The writing connection, in a transaction: committed at the end, rolled back by any exception."""
+    def _transaction(self, connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A writing connection in a transaction: committed at the end, rolled back by any exception."""
         if self._read_only:
             raise UsageError(f"{self.location} was opened for reading only; open it for writing")
-        with self._write_lock, writing(self.location):
+        with writing(self.location):
             self._require_open()
-            connection = self._connection
             connection.execute("begin transaction")
             try:
                 yield connection
