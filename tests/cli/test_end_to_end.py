@@ -18,6 +18,9 @@ from tests.cli.conftest import Run
 from tests.support.polling import until
 
 COMMAND = [sys.executable, "-m", "tracecheck"]
+WAIT4 = {"61", "260"}
+"""The number of the system call that waits for a child, on x86-64 and on arm64."""
+
 HEAVY = {"duckdb", "pyarrow", "numpy", "grpc", "google.protobuf", "networkx", "pydantic", "rich", "starlette", "jinja2"}
 
 EMITTER = str(Path(__file__).with_name("emit_order.py"))
@@ -63,6 +66,24 @@ def test_what_a_run_stored_can_be_looked_at_afterwards(orders: Path, env: dict[s
     ended(["run", str(orders / "order.yaml"), "--", sys.executable, EMITTER, "charge"], env)
     chains = json.loads(ended(["chains", "--output", "json"], env).stdout)["chains"]
     assert [(chain["spans"], chain["hops"]) for chain in chains] == [(2, 1)]
+
+
+@pytest.mark.parametrize(("sign", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_takes_its_command_along(
+    orders: Path, env: dict[str, str], sign: signal.Signals, status: int
+) -> None:
+    arguments = ["run", str(orders / "order.yaml"), "--", "sh", "-c", "echo pid $$; exec sleep 600"]
+    process = subprocess.Popen(
+        [*COMMAND, *arguments], env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    line = next(line for line in process.stderr if line.startswith("pid "))
+    until(lambda: Path(f"/proc/{process.pid}/syscall").read_text().split()[0] in WAIT4)
+    process.send_signal(sign)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (status, "")
+    assert "Traceback" not in err
+    assert not Path(f"/proc/{line.split()[1]}").exists()
 
 
 @contextmanager

@@ -47,3 +47,12 @@ def test_an_injected_event_is_on_the_bus_and_its_span_in_the_store(
 
     chains = json.loads(tracecheck("chains", "--store", "{tmp}/probe.duckdb", "--output", "json").out)["chains"]
     assert [(chain["chain_id"], chain["run_id"]) for chain in chains] == [(told["chain_id"], "run-5")]
+
+
+def test_an_injection_whose_span_nobody_takes_says_so(tracecheck: Run, embedded_broker: str, unique_name: str) -> None:
+    ended = tracecheck(
+        "inject", unique_name, "--bootstrap-servers", embedded_broker, "--endpoint", "http://127.0.0.1:1"
+    )
+    assert ended.status == 4
+    assert "tracecheck serve" in ended.err
+    assert ended.out == ""

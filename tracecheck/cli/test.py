@@ -1,5 +1,6 @@
 """Commands that test: `run`, `check`, `wait`, `inject`."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tracecheck.store import Store
 
 SPECS = click.argument("specs", metavar="SPEC...", nargs=-1, required=True, type=click.Path(path_type=Path))
+LOCAL_RECEIVER = f"http://127.0.0.1:{Listen().http_port}"
 NS_PER_S = 1_000_000_000
 
 
@@ -145,14 +147,19 @@ def wait(
 @click.option("--run", "run_id", metavar="ID", envvar=RUN_ID_VARIABLE, help=f"[${RUN_ID_VARIABLE}]")
 @click.option(
     "--endpoint",
-    default="http://127.0.0.1:4318",
-    show_default=True,
-    help="OTLP/HTTP receiver that takes the injection's span.",
+    metavar="URL",
+    help="OTLP/HTTP receiver of the injection's span.  [default: as the OTEL_* variables say, else local port 4318]",
 )
 @store_option
 @output_option("text", "json")
 def inject(
-    destination: str, bootstrap_servers: str, system: str, endpoint: str, store: str | None, output: str, **given: Any
+    destination: str,
+    bootstrap_servers: str,
+    system: str,
+    endpoint: str | None,
+    store: str | None,
+    output: str,
+    **given: Any,
 ) -> None:
     """Put a synthetic event onto the bus.
 
@@ -182,7 +189,7 @@ def inject(
             with opened(store, create=True) as held:
                 injected = put(injection, broker, partial(_store_span, held))
         else:
-            injected = put(injection, broker, partial(send_span, endpoint=endpoint))
+            injected = put(injection, broker, partial(send_span, endpoint=endpoint or _endpoint()))
     finally:
         broker.close()
     _show_injected(injected, output)
@@ -202,6 +209,13 @@ def _show_injected(injected: "Injected", output: str) -> None:
         return
     place = f"{injected.destination}[{injected.partition}]@{injected.offset}"
     emit(f"injected {terminal(place)}  correlation {terminal(injected.correlation_id)}  chain {document['chain_id']}")
+
+
+def _endpoint() -> str:
+    """Where this process's spans go by the standard variables, if that is OTLP/HTTP; else a local receiver."""
+    protocol = os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "")
+    named = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+    return named if named and protocol.startswith("http") else LOCAL_RECEIVER
 
 
 def _value(given: str | None) -> bytes | None:

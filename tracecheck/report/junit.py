@@ -34,7 +34,7 @@ def render(report: CheckReport, _look: Look) -> str:
         root.add_testsuite(sifted)
     root.update_statistics()  # type: ignore[no-untyped-call]
     written: bytes = root.tostring()  # type: ignore[no-untyped-call]
-    return written.decode("utf-8")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{written.decode("utf-8")}\n'
 
 
 def _suite(expectation: str, results: list[Result]) -> TestSuite:
