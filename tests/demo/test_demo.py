@@ -2,8 +2,6 @@ import json
 import re
 import xml.etree.ElementTree as ET
 
-import pytest
-
 from tests.demo.conftest import Ran
 from tracecheck.chains import load_many, summaries
 from tracecheck.demo.faults import Fault
@@ -94,22 +92,3 @@ def test_only_orders_whose_context_was_lost_are_handled_in_two_traces(broken_dem
 
     assert lost
     assert {row["correlation_id"] for row in rows if row["traces"] > 1} == lost
-
-
-def test_a_database_that_no_demo_made_is_not_overwritten(tmp_path) -> None:
-    from tracecheck.demo import run_demo
-    from tracecheck.errors import UsageError
-
-    (tmp_path / "tracecheck.duckdb").write_bytes(b"precious")
-
-    with pytest.raises(UsageError, match="is not a demo's"):
-        run_demo(tmp_path)
-    assert (tmp_path / "tracecheck.duckdb").read_bytes() == b"precious"
-
-
-def test_a_broker_that_is_not_there_is_one_clear_error(tmp_path) -> None:
-    from tracecheck.demo import run_demo
-    from tracecheck.errors import BrokerUnavailable
-
-    with pytest.raises(BrokerUnavailable, match="no Kafka broker answers"):
-        run_demo(tmp_path, bootstrap_servers="127.0.0.1:1")

@@ -9,7 +9,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from uuid import uuid4
@@ -55,6 +55,7 @@ def run_demo(
     bootstrap_servers: str | None = None,
     progress: Progress = lambda _: None,
     relay: Relay = lambda _: nullcontext({}),
+    drawn: Callable[[int, Sequence[str]], dict[str, Case]] = draw,
 ) -> DemoOutcome:
     """Run the order system, break some of its orders, and check all of them; results go into the directory `out`.
 
@@ -63,7 +64,7 @@ def run_demo(
     """
     expectations = load_expectations(prepare(out))
     order_ids = [f"order-{seed}-{number:03d}" for number in range(1, orders + 1)]
-    plan = draw(seed, order_ids) if faults else {}
+    plan = drawn(seed, order_ids) if faults else {}
 
     with ExitStack() as stack:
         bus = stack.enter_context(_broker(bootstrap_servers, progress))
