@@ -7,6 +7,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -322,3 +323,41 @@ def test_a_disabled_instrumentation_is_left_alone() -> None:
     quiet = {"OTEL_TRACES_EXPORTER": "none"}
     assert run(code, quiet).stdout == "False\n"
     assert run(code, quiet, {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "redis,kafka-python"}).stdout == "True\n"
+
+
+def test_opentelemetry_instrument_finds_ours_without_code(
+    http_receiver: Sink, kafka_address: str, tmp_path: Path
+) -> None:
+    topic = f"orders-{uuid4().hex[:8]}"
+    admin = KafkaAdminClient(bootstrap_servers=kafka_address)
+    admin.create_topics([NewTopic(topic, 1, 1)])
+    admin.close()
+    service = tmp_path / "service.py"
+    service.write_text(
+        textwrap.dedent(f"""
+        from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+        producer = KafkaProducer(bootstrap_servers="{kafka_address}")
+        producer.send("{topic}", b"1").get(timeout=10)
+        consumer = KafkaConsumer(bootstrap_servers="{kafka_address}", group_id="g", auto_offset_reset="earliest")
+        consumer.assign([TopicPartition("{topic}", 0)])
+        for record in consumer:
+            break
+        consumer.close()
+        """)
+    )
+    environment = {
+        **os.environ,
+        **http_receiver.environment,
+        "OTEL_SERVICE_NAME": "no-code",
+        "OTEL_METRICS_EXPORTER": "none",
+        "OTEL_LOGS_EXPORTER": "none",
+    }
+    program = Path(sys.executable).with_name("opentelemetry-instrument")
+    result = subprocess.run(
+        [program, sys.executable, service], env=environment, text=True, capture_output=True, timeout=60, check=False
+    )
+
+    assert result.returncode == 0, result.stderr
+    ((_, sent),), ((_, processed),) = http_receiver.spans(f"send {topic}"), http_receiver.spans(f"process {topic}")
+    assert sent.span_id == processed.parent_span_id
+    assert attributes(sent)["correlation.id"] == attributes(processed)["correlation.id"]

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from opentelemetry import baggage, trace
 from opentelemetry import context as context_api
 from opentelemetry.context import Context
+from opentelemetry.util.types import AttributeValue
 
 from tracecheck_instrumentation import ids, names
 from tracecheck_instrumentation.headers import identifier
@@ -53,6 +54,16 @@ def identified(context: Context, trace_id: int) -> Context:
     if (run := run_id(context)) and baggage.get_baggage(names.RUN_ID, context) != run:
         context = _with(names.RUN_ID, run, context)
     return context
+
+
+def id_attributes(context: Context | None) -> dict[str, AttributeValue]:
+    """Return the ids in `context` as attributes of a messaging span."""
+    found: dict[str, AttributeValue] = {}
+    if chosen := correlation_id(context):
+        found[names.CORRELATION_ID] = found[names.CONVERSATION_ID] = chosen
+    if run := run_id(context):
+        found[names.RUN_ID] = run
+    return found
 
 
 def _with(key: str, value: str, context: Context) -> Context:

@@ -14,7 +14,7 @@ from opentelemetry.trace import INVALID_SPAN, Link, Span, SpanKind, Status, Stat
 from opentelemetry.util.types import AttributeValue
 
 from tracecheck_instrumentation import attempts, names
-from tracecheck_instrumentation.correlation import correlation_id
+from tracecheck_instrumentation.correlation import correlation_id, id_attributes
 from tracecheck_instrumentation.headers import clean, event_id, extract, identifier, read_fields
 from tracecheck_instrumentation.health import harmless
 from tracecheck_instrumentation.messages import Endpoint, Message
@@ -116,7 +116,7 @@ def _start_one(endpoint: Endpoint, message: Message) -> tuple[Span, Context]:
     links = [Link(span) for span in (cause, ambient) if span.is_valid] if cause.is_valid else []
     parent = context if cause.is_valid else trace.set_span_in_context(trace.get_current_span(), context)
 
-    attributes = _process_attributes(endpoint) | message.attributes()
+    attributes = _process_attributes(endpoint) | message.attributes() | id_attributes(context)
     if found := event_id(fields):
         attributes[message.event_id_attribute] = found
     if message.time_unix_nano is not None:

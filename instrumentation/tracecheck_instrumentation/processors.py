@@ -11,7 +11,7 @@ from opentelemetry.trace import Link, SpanKind, TraceState
 from opentelemetry.util.types import Attributes
 
 from tracecheck_instrumentation import names
-from tracecheck_instrumentation.correlation import correlation_id, run_id
+from tracecheck_instrumentation.correlation import id_attributes
 from tracecheck_instrumentation.health import harmless
 
 _MESSAGING_KINDS = (SpanKind.PRODUCER, SpanKind.CONSUMER)
@@ -23,13 +23,12 @@ class IdsFromBaggage(SpanProcessor):
     @harmless
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Set `correlation.id`, `tracecheck.run.id`, and on messaging spans the conversation id."""
-        found = {}
-        if chosen := correlation_id(parent_context):
-            found[names.CORRELATION_ID] = chosen
-            if span.kind in _MESSAGING_KINDS or names.SYSTEM in (span.attributes or ()):
-                found[names.CONVERSATION_ID] = chosen
-        if run := run_id(parent_context):
-            found[names.RUN_ID] = run
+        present = span.attributes or {}
+        if names.CORRELATION_ID in present:
+            return  # a span of ours, which says so itself
+        found = id_attributes(parent_context)
+        if span.kind not in _MESSAGING_KINDS and names.SYSTEM not in present:
+            found.pop(names.CONVERSATION_ID, None)
         if found:
             span.set_attributes(found)
 

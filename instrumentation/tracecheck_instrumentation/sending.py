@@ -14,7 +14,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 from opentelemetry.util.types import AttributeValue
 
 from tracecheck_instrumentation import ids, names
-from tracecheck_instrumentation.correlation import correlation_id, identified
+from tracecheck_instrumentation.correlation import correlation_id, id_attributes, identified
 from tracecheck_instrumentation.handling import current_event_id
 from tracecheck_instrumentation.headers import (
     clean,
@@ -106,6 +106,7 @@ def start_send(tracer: Tracer, endpoint: Endpoint, message: Message) -> tuple[Se
 
     attributes = endpoint.attributes()
     attributes |= message.attributes()
+    attributes |= id_attributes(context)
     attributes[names.OPERATION_NAME] = attributes[names.OPERATION_TYPE] = "send"
     attributes[message.event_id_attribute] = event
     if retry_of := identifier(fields.get(names.RETRY_OF_HEADER)):
