@@ -40,20 +40,24 @@ def of_group(
 ) -> Completeness:
     """How sure it is that these groups (of these services) did not handle a message, given how sure the rest is.
 
-    A later offset of its partition proves that the group went past it. A service that lost spans, or that fell silent
-    without a flush mark while others sent theirs, may have a dead exporter: then absence is unknown, whatever the rest.
+    A later offset of its partition proves that the group went past it, unless one of several instances may have died
+    with the span unexported. A service that lost spans, or that fell silent without a flush mark while others sent
+    theirs, may have a dead exporter: then absence is unknown, whatever the rest. Of a group of which nothing was ever
+    seen, nothing is proven: it may be about to start.
     """
     instances = [one for one in surroundings.instances if one.service in services]
     if lost := [one for one in instances if one.flushed and not one.whole]:
         return Completeness(basis=Basis.UNKNOWN, reasons=_doubts(lost))
-    if ahead := later_offset(groups, message):
-        return Completeness(basis=Basis.PROVEN, reasons=(ahead,))
     silent = [one for one in instances if not one.flushed]
+    if (ahead := later_offset(groups, message)) and not (silent and len(instances) > 1):
+        return Completeness(basis=Basis.PROVEN, reasons=(ahead,))
     if silent and any(one.flushed for one in surroundings.instances):
         reason = f"{_names(silent)} sent no flush mark while others did: a dead exporter would look the same"
         return Completeness(basis=Basis.UNKNOWN, reasons=(reason,))
     if instances and not silent:
         return Completeness(basis=Basis.PROVEN, reasons=(f"every span of {_names(instances)} is stored",))
+    if not instances and whole.basis is Basis.PROVEN:
+        return Completeness(basis=Basis.ASSUMED, reasons=("nothing of that service was ever seen", *whole.reasons))
     return whole
 
 

@@ -72,7 +72,9 @@ def run_and_check(
     exit_code = _run_child(command, child_environment(endpoints, run_id, os.environ))
     on_event(f"command ended with status {exit_code}; waiting until the evidence is complete")
     settled, quiet_ns = with_settle(expectations, settle_ns)
-    report = wait_for(store, settled, run_id=run_id, settle_ns=quiet_ns, timeout_s=CERTAIN_WITHIN_S)
+    report = wait_for(
+        store, settled, run_id=run_id, settle_ns=quiet_ns, timeout_s=CERTAIN_WITHIN_S, may_still_come=False
+    )
     return RunOutcome(report=report, child_exit_code=exit_code, run_id=run_id)
 
 

@@ -7,7 +7,7 @@ from tracecheck.chains import quiet_for_ns
 from tracecheck.check import check_store
 from tracecheck.config import DEFAULT_SETTLE_NS
 from tracecheck.expect import Expectation
-from tracecheck.model import CheckReport, Verdict
+from tracecheck.model import Basis, CheckReport, Finding, Verdict
 from tracecheck.store import Store
 
 NS_PER_S = 1_000_000_000
@@ -23,12 +23,15 @@ def wait_for(
     run_id: str | None = None,
     settle_ns: int | None = None,
     timeout_s: float,
+    may_still_come: bool = True,
 ) -> CheckReport:
-    """Checks again whenever spans arrive, and once more when the quiet time ends, until the verdict is certain.
+    """Checks again on each arrival, when the quiet time ends and when a budget does, until the verdict is certain.
 
     A fail is certain at once and so is a pass without negative claims; everything else is certain when the evidence is
-    complete (DESIGN 5). At the deadline the last verdict stands, whatever it is. `needle` narrows to one chain (any id
-    of it, or a prefix), `run_id` to one run.
+    complete (DESIGN 5). `may_still_come` says that the system is running: then silence alone does not make the absence
+    of a step without a budget a fact, since a consumer may need longer to start than an exporter to deliver. At the
+    deadline the last verdict stands, whatever it is. `needle` narrows to one chain (any id of it, or a prefix),
+    `run_id` to one run.
     """
     settle = settle_ns or max((e.settle_ns or DEFAULT_SETTLE_NS for e in expectations), default=DEFAULT_SETTLE_NS)
     deadline = time.monotonic() + timeout_s
@@ -36,13 +39,26 @@ def wait_for(
         generation = store.generation()
         report = check_store(store, expectations, run_id=run_id, needle=needle, settle_ns=settle_ns)
         until_deadline_s = deadline - time.monotonic()
-        if (report.matched and report.verdict is not Verdict.INCONCLUSIVE) or until_deadline_s <= 0:
+        if until_deadline_s <= 0 or _is_certain(report, may_still_come=may_still_come):
             return report
         quiet_ns = quiet_for_ns(store, run_id)
         until_quiet_ns = [] if quiet_ns is None else [settle - quiet_ns]
         pauses_ns = [pause_ns for pause_ns in (*until_quiet_ns, *_budgets_left_ns(report)) if pause_ns > 0]
         pause_s = min(pauses_ns) / NS_PER_S + QUIET_MARGIN_S if pauses_ns else until_deadline_s
         store.wait(generation, min(pause_s, until_deadline_s))
+
+
+def _is_certain(report: CheckReport, *, may_still_come: bool) -> bool:
+    if report.verdict is Verdict.FAIL:
+        failing = [one for result in report.results for one in result.findings if one.verdict is Verdict.FAIL]
+        return not may_still_come or any(not _is_merely_assumed(one) for one in failing)
+    return report.verdict is Verdict.PASS and report.matched
+
+
+def _is_merely_assumed(finding: Finding) -> bool:
+    """True of an absence (only that is waited for) without a budget that nothing but silence vouches for."""
+    absent_without_budget = finding.waited_ns is not None and finding.limit_ns is None
+    return absent_without_budget and finding.completeness is not None and finding.completeness.basis is Basis.ASSUMED
 
 
 def _budgets_left_ns(report: CheckReport) -> list[int]:
