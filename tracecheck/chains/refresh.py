@@ -17,6 +17,14 @@ CORRELATION_TRACE_CAP = 1_000
 WALK_ROUNDS = 6
 """Parents looked at one by one before pointers are doubled: handlers seldom nest deeper (all but 0.03 % of sends)."""
 
+CORRELATED_ROOTS = """
+    c_spans s join c_consumer c on c.correlation_id = s.correlation_id and c.service = s.service
+    where s.parent_span_id is null and len(s.links) = 0 and s.n not in (select n from c_consumer)"""
+
+EVENT = "system, destination, run_id, coalesce(event_id, message_id)"
+
+MORE_THAN_ONE = " having count(*) > 1"
+
 IS_CURRENT = """
     select coalesce((select max(ingest_number) from span_rows), 0)
         = coalesce((select max(ingest_number) from chain_progress), 0) as is_current
@@ -50,11 +58,10 @@ def pipeline(writer: Writer, *, correlation_trace_cap: int = CORRELATION_TRACE_C
     _run(writer, "60_deliveries", "70_orphans")
     if _any(writer, "c_orphan"):
         _run(writer, "71_missing")
-    _run(writer, "81_causes")
-    if _any(writer, "c_several"):
-        _run(writer, "82_rejoin")
+    _find_causes(writer)
     _find_chains(writer)
-    _run(writer, "90_hops", "91_hop_rows", "92_edges", "93_rows", "99_progress")
+    _find_hops(writer)
+    _run(writer, "93_edges", "94_rows", "99_progress")
     _forget(writer)
 
 
@@ -62,7 +69,7 @@ def _take_touched(writer: Writer) -> None:
     _run(writer, "00_touched", "01_touched_more")
     while _any(writer, "c_more_trace") or _any(writer, "c_more_key"):
         _run(writer, "01_touched_more")
-    _run(writer, "02_rows", "10_unique")
+    _run(writer, "02_rows", "05_empty", "10_unique")
 
 
 def _find_edges(writer: Writer) -> None:
@@ -86,18 +93,38 @@ def _find_owners(writer: Writer) -> None:
         _run(writer, "54_owner_found")
 
 
+def _find_causes(writer: Writer) -> None:
+    _run(writer, "80_causes")
+    if _any(writer, "c_links where target is not null"):
+        _run(writer, "81_links")
+    if _any(writer, "c_consumer where role = 'receive' and parent is null and n not in (select n from c_cause)"):
+        _run(writer, "82_inner")
+    if _any(writer, CORRELATED_ROOTS):
+        _run(writer, "83_roots")
+    if _any(writer, "c_cause where n in (select n from c_consumer) group by n having count(distinct cause) > 1"):
+        _run(writer, "84_rejoin")
+
+
+def _find_hops(writer: Writer) -> None:
+    if _any(writer, "c_message where coalesce(event_id, message_id) is not null group by " + EVENT + MORE_THAN_ONE):
+        _run(writer, "90_duplicate_sends")
+    if _any(writer, "c_consumer where n not in (select consumer from c_edge)"):
+        _run(writer, "90_unknown")
+    _run(writer, "91_hops", "92_hop_rows")
+
+
 def _find_chains(writer: Writer) -> None:
-    _run(writer, "83_nodes")
+    _run(writer, "85_nodes")
     _double_pointers(writer)
-    _run(writer, "84_places")
+    _run(writer, "86_places")
     _unite(writer)
     joined = _any(writer, "c_loose") or _any(writer, "c_node_cause group by node having count(*) > 1")
     while joined:
-        _run(writer, "87_several_causes")
+        _run(writer, "88_several_causes")
         while _any(writer, "c_more"):
             _unite(writer)
-            _run(writer, "87_several_causes")
-        _run(writer, "88_loose")
+            _run(writer, "88_several_causes")
+        _run(writer, "88_loose_nodes")
         joined = _any(writer, "c_more")
         _unite(writer)
     _run(writer, "89_chains")
@@ -114,11 +141,11 @@ def _double_pointers(writer: Writer) -> None:
 def _unite(writer: Writer) -> None:
     if not _any(writer, "c_pair"):
         return
-    _run(writer, "85_hook")
+    _run(writer, "87_hook")
     while _any(writer, "c_hook"):
         while _any(writer, "c_label a join c_label b on b.node = a.label where b.label <> a.label"):
-            _run(writer, "86_flatten")
-        _run(writer, "85_hook")
+            _run(writer, "87_flatten")
+        _run(writer, "87_hook")
 
 
 def _forget(writer: Writer) -> None:

@@ -3,11 +3,6 @@
 -- Anywhere: another message has the consumer's position or id, and this one does not. Stale context is no message edge;
 -- weaker evidence may find the true producer, and never that same one.
 
-create or replace temp table c_one as
-select c.n, min(x.message) as message, min(x.via) as via
-from c_context x join c_consumer c on c.n = x.consumer
-group by c.n having count(*) = 1;
-
 create or replace temp table c_told as
 select o.n, o.message, o.via, c.system, c.destination, c.partition_id, c.message_offset, c.message_id, c.event_id,
     c.system in ('kafka', 'aws_sqs') and m.system = c.system and c.destination <> m.destination
@@ -17,7 +12,9 @@ select o.n, o.message, o.via, c.system, c.destination, c.partition_id, c.message
     coalesce(m.message_offset = c.message_offset and m.partition_id = c.partition_id, false) as same_position,
     coalesce(c.message_id in (m.message_id, m.event_id), false)
         or coalesce(c.event_id in (m.message_id, m.event_id), false) as same_id
-from c_one o join c_consumer c on c.n = o.n join c_message m on m.n = o.message
+from (
+    select consumer as n, min(message) as message, min(via) as via from c_context group by consumer having count(*) = 1
+) o join c_consumer c on c.n = o.n join c_message m on m.n = o.message
 where coalesce(m.batch_count, 1) <= 1 and coalesce(c.batch_count, 1) <= 1;
 
 create or replace temp table c_stale as
@@ -35,5 +32,3 @@ create or replace temp table c_edge as
 select consumer, message, 0 as evidence, via, via as context, partition_id, message_offset, message_id,
     consumer as basis, false as ambiguous
 from c_context where consumer not in (select n from c_stale);
-
-create or replace temp table c_unclear (n bigint);

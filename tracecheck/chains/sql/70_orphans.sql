@@ -9,8 +9,3 @@ where s.parent_span_id is not null
     and s.n not in (select consumer from c_edge)
     and s.n not in (select n from c_stale)
     and s.n not in (select n from c_links where target is not null);
-
-create or replace temp table c_ghost (
-    trace_id uuid, missing_span_id ubigint, n bigint, service varchar, start_unix_nano bigint, end_unix_nano bigint,
-    message bigint, part varchar, grp varchar
-);

@@ -1,0 +1,26 @@
+-- Consumers whose message nobody is seen to send; those that name the same position or id are attempts of one delivery.
+-- Not among them: empty polls, a receive around other consumers, and a receive that links to the receives of its records.
+
+insert into c_unknown
+with candidates as (
+    select c.*, s.origin, coalesce(c.consumer_group, c.service) as grp,
+        case
+            when c.message_offset is not null then concat('p', c.partition_id, ':', c.message_offset)
+            when c.message_id is not null then concat('i', c.message_id)
+            else concat('n', c.n)
+        end as part
+    from c_consumer c join c_span_chain s on s.n = c.n
+    where c.n not in (select consumer from c_edge) and c.n not in (select n from c_unclear)
+        and c.destination is not null
+        and not (c.role = 'receive' and c.n in (select parent from c_consumer where parent is not null))
+        and c.n not in (select l.n from c_links l join c_consumer t on t.n = l.target)
+        and not (c.role = 'receive' and c.message_offset is null and c.message_id is null and c.partition_id is null
+            and coalesce(c.batch_count, 0) = 0 and c.n not in (select n from c_links)
+            and (c.parent_span_id is null or c.parent is not null))
+)
+select n, origin, part, grp, consumer_group, service, system, destination, partition_id, message_offset, message_id, failed
+from candidates a
+where not exists (
+    select 1 from c_parent p join candidates b on b.n = p.parent
+    where p.n = a.n and b.n < a.n and b.grp = a.grp and b.destination = a.destination
+        and (b.part = a.part or a.part = concat('n', a.n)));
