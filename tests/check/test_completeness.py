@@ -101,6 +101,22 @@ def test_a_groups_absence_stands_on_its_own_evidence(
     assert of_group(around, ASSUMED, groups, ("billing",), MESSAGE).basis is basis
 
 
+def test_a_later_offset_proves_nothing_where_another_instance_may_have_died_with_the_span() -> None:
+    from tests.check.ordering import group
+
+    died = replace(instance("billing", "b0", marked=1), flushed=False, spans_marked=None)
+    around = replace(QUIET, instances=(*flushed("checkout", "billing"), died))
+    groups = (group("billing", "orders", p0=57),)
+    assert of_group(around, ASSUMED, groups, ("billing",), MESSAGE).basis is Basis.UNKNOWN
+
+
+def test_of_a_group_that_never_showed_nothing_is_proven() -> None:
+    around = replace(QUIET, instances=tuple(one for one in flushed("checkout") if one.flushed))
+    proven = completeness(around, SETTLE)
+    assert proven.basis is Basis.PROVEN
+    assert of_group(around, proven, (), (), MESSAGE).basis is Basis.ASSUMED
+
+
 def test_an_instance_that_flushed_everything_has_provably_sent_nothing_more() -> None:
     around = replace(BUSY, instances=flushed("inventory"))
     unknown = completeness(around, SETTLE)

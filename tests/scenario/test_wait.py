@@ -1,0 +1,87 @@
+"""A wait ends the moment the verdict is certain, and says no before a consumer had its time."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.spans import Traces
+from tracecheck.expect import Expectation, expect_chain, process, send
+from tracecheck.model import Cause, CheckReport, Span, Verdict
+from tracecheck.scenario.wait import wait_for
+from tracecheck.store import Store, open_store
+
+RUN = "run-1"
+LONG_S = 60.0
+"""A deadline no test of a working wait comes near."""
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    with_spans = open_store(":memory:")
+    yield with_spans
+    with_spans.close()
+
+
+def order(*, within: str | None = None, settle: str = "10ms") -> Expectation:
+    charged = process("orders", group="billing", after="placed", within=within)
+    return expect_chain("order", steps={"placed": send("orders"), "charged": charged}, settle=settle)
+
+
+def placed_now() -> tuple[Traces, Span]:
+    traces = Traces(run_id=RUN, start_unix_nano=time.time_ns())
+    return traces, traces.send("checkout", "orders")
+
+
+def codes(report: CheckReport) -> list[Cause]:
+    return [finding.code for result in report.results for finding in result.findings]
+
+
+def test_an_arriving_span_wakes_the_wait(store: Store):
+    traces, placed = placed_now()
+    store.append([placed])
+    asked = threading.Event()
+
+    class Watched:
+        """The store, telling when the wait has begun to listen."""
+
+        def __getattr__(self, name: str) -> object:
+            if name == "wait":
+                asked.set()
+            return getattr(store, name)
+
+    def charge_once_awaited() -> None:
+        assert asked.wait(LONG_S)
+        store.append([traces.process("billing", "orders", of=placed, group="billing")])
+
+    charging = threading.Thread(target=charge_once_awaited)
+    charging.start()
+    report = wait_for(Watched(), [order()], run_id=RUN, timeout_s=LONG_S)  # type: ignore[arg-type]
+    charging.join()
+    assert report.verdict is Verdict.PASS
+
+
+def test_silence_is_no_verdict_while_the_system_runs(store: Store):
+    store.append([placed_now()[1]])
+    report = wait_for(store, [order()], run_id=RUN, timeout_s=0.3)
+    assert report.as_of_unix_nano - report.results[0].steps[0].matched[0].end_unix_nano > 250_000_000
+    assert codes(report) == [Cause.NOT_CONSUMED]
+
+
+def test_silence_is_a_verdict_once_the_system_has_ended(store: Store):
+    store.append([placed_now()[1]])
+    report = wait_for(store, [order()], run_id=RUN, timeout_s=LONG_S, may_still_come=False)
+    assert (report.verdict, codes(report)) == (Verdict.FAIL, [Cause.NOT_CONSUMED])
+
+
+def test_a_budget_that_is_over_is_a_verdict_at_once(store: Store):
+    store.append([placed_now()[1]])
+    report = wait_for(store, [order(within="200ms")], run_id=RUN, timeout_s=LONG_S)
+    assert (report.verdict, codes(report)) == (Verdict.FAIL, [Cause.NOT_CONSUMED])
+
+
+def test_a_wait_for_nothing_ends_at_its_deadline_and_matched_nothing(store: Store):
+    report = wait_for(store, [order()], run_id=RUN, timeout_s=0.05)
+    assert not report.matched
+    assert report.verdict is not Verdict.PASS
