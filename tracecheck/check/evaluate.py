@@ -16,7 +16,7 @@ from tracecheck.check.completeness import completeness
 from tracecheck.check.follow import Followed, follow
 from tracecheck.check.index import Index, Key, Unit
 from tracecheck.check.match import matching
-from tracecheck.check.scene import Case, Scene, Status, StepState, correlation_of, finding
+from tracecheck.check.scene import Anchors, Case, Scene, Status, StepState, correlation_of, finding
 from tracecheck.check.verdict import verdict_of
 from tracecheck.config import DEFAULT_SETTLE_NS
 from tracecheck.expect import Expectation, Role, Step, in_causal_order
@@ -46,7 +46,7 @@ def evaluate(
         quiet_since_unix_nano=quiet_since_unix_nano,
     )
     index = Index(chain)
-    anchors = tuple(matching(index, expectation.anchor.pattern))
+    anchors = Anchors(index, matching(index, expectation.anchor.pattern))
     return tuple(
         _evaluate(
             Scene(
@@ -58,7 +58,7 @@ def evaluate(
                 anchors=anchors,
             )
         )
-        for anchor in anchors
+        for anchor in anchors.units
         if among is None or anchor.keys[0] in among
     )
 

@@ -31,7 +31,7 @@ def follow(case: Case) -> Followed:
     result = Followed()
     limit = case.scene.expectation.evidence.rank
     tied_by_unit: list[list[str]] = []
-    for unit in case.scene.matching(case.pattern):
+    for unit in case.scene.candidates(case.pattern, [state.sources for state in case.before]):
         rank, tied = _rank(case, unit)
         if rank is None or rank > max(limit, Evidence.CORRELATION.rank):
             after_start = unit.start_unix_nano >= case.earliest_unix_nano

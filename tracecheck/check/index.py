@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from tracecheck.expect import Role
+from tracecheck.expect import Pattern, Role
 from tracecheck.model import Chain, Edge, Evidence, Hop, Operation, Span, SpanBrief, SpanKind, StatusCode
 
 Key = tuple[str, str]
@@ -89,6 +89,8 @@ class Index:
     """A chain with its look-ups, each built once when first asked for."""
 
     chain: Chain
+    matched: dict[Pattern, tuple[Unit, ...]] = field(default_factory=dict)
+    """What `match.matching` found before: each instance of an expectation asks again."""
 
     @cached_property
     def spans(self) -> dict[Key, Span]:
@@ -156,6 +158,18 @@ class Index:
     def duplicated(self) -> tuple[Unit, ...]:
         """Deliveries that were handled again after they had succeeded."""
         return tuple(unit for unit in self.deliveries if repeats(unit))
+
+    @cached_property
+    def led_on(self) -> frozenset[Key]:
+        """Spans from which a message followed that somebody received."""
+        heard = tuple(key_of(unit.producer) for unit in self.deliveries if unit.producer is not None)
+        return frozenset(ancestors(self, heard))
+
+    @cached_property
+    def after_repeats(self) -> frozenset[Key]:
+        """What follows from handling a message again after it had been handled well."""
+        again = tuple(key_of(brief) for unit in self.duplicated for brief in repeats(unit))
+        return frozenset(reach(self, again)) - set(again)
 
     def event_id(self, key: Key) -> str | None:
         """The event id a span states, if it is stored."""
@@ -231,6 +245,12 @@ def reach(index: Index, sources: Sequence[Key]) -> dict[Key, int]:
                     ranks[effect] = weakest
                     frontier[weakest].append(effect)
     return ranks
+
+
+def leading_to(index: Index, units: Sequence[Unit]) -> set[Key]:
+    """The spans from which these units follow, their own and their messages' sends included."""
+    sent = [key_of(unit.producer) for unit in units if unit.producer is not None]
+    return ancestors(index, [*sent, *(key for unit in units for key in unit.keys)])
 
 
 def ancestors(index: Index, keys: Sequence[Key]) -> set[Key]:

@@ -25,12 +25,14 @@ SIMILAR = 0.75
 """From this ratio on, a destination looks like a misspelling of another (`orders`, `order`)."""
 
 
-def matching(index: Index, pattern: Pattern) -> list[Unit]:
+def matching(index: Index, pattern: Pattern) -> tuple[Unit, ...]:
     """The units that meet the pattern, by start."""
-    units = index.units(pattern.role)
-    if pattern.role in (Role.SEND, Role.PROCESS):
-        units = tuple(unit for unit in units if unit.destination == pattern.target)
-    return [unit for unit in units if not differences(index, pattern, unit)]
+    if pattern not in index.matched:
+        units = index.units(pattern.role)
+        if pattern.role in (Role.SEND, Role.PROCESS):
+            units = tuple(unit for unit in units if unit.destination == pattern.target)
+        index.matched[pattern] = tuple(unit for unit in units if not differences(index, pattern, unit))
+    return index.matched[pattern]
 
 
 def differences(index: Index, pattern: Pattern, unit: Unit) -> list[str]:

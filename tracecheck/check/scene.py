@@ -1,6 +1,6 @@
 """What the rules of one step look at: the chain, the instance opened by one anchor match, and the steps before."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -8,7 +8,7 @@ from functools import cached_property
 
 from tracecheck.chains.surroundings import GroupSeen, Surroundings
 from tracecheck.check.index import RANKS, Index, Key, Unit, ancestors, reach
-from tracecheck.check.match import describe_pattern, differences, matching
+from tracecheck.check.match import describe_pattern, matching
 from tracecheck.expect import Expectation, Pattern, Role, Step
 from tracecheck.model import AttributeValue, Basis, Cause, Completeness, Evidence, Finding, SpanBrief, Verdict
 
@@ -53,6 +53,40 @@ class StepState:
         return self.status in (Status.MET, Status.MISSING)
 
 
+@dataclass(frozen=True)
+class Anchors:
+    """All matches of the anchor in one chain, and what their instances share."""
+
+    index: Index
+    units: tuple[Unit, ...]
+    _untied: dict[Pattern, tuple[Unit, ...]] = field(default_factory=dict)
+    _by_key: dict[Pattern, dict[Key, list[Unit]]] = field(default_factory=dict)
+
+    @cached_property
+    def tied(self) -> frozenset[Key]:
+        """What follows from any of them by more than inference: nothing in it is loose."""
+        reached = reach(self.index, tuple(key for unit in self.units for key in unit.keys))
+        return frozenset(key for key, rank in reached.items() if rank < Evidence.INFERRED.rank)
+
+    def untied(self, pattern: Pattern) -> tuple[Unit, ...]:
+        """The units that meet a pattern and are tied to no anchor."""
+        if pattern not in self._untied:
+            matched = matching(self.index, pattern)
+            self._untied[pattern] = tuple(unit for unit in matched if not self.tied.intersection(unit.keys))
+        return self._untied[pattern]
+
+    def by_key(self, pattern: Pattern) -> dict[Key, list[Unit]]:
+        """The units that meet a pattern, by their spans and by their messages' sends."""
+        if pattern not in self._by_key:
+            found: dict[Key, list[Unit]] = {}
+            for unit in matching(self.index, pattern):
+                sent = () if unit.producer is None else ((unit.producer.trace_id, unit.producer.span_id),)
+                for key in (*unit.keys, *sent):
+                    found.setdefault(key, []).append(unit)
+            self._by_key[pattern] = found
+        return self._by_key[pattern]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scene:
     """One instance of an expectation in one chain."""
@@ -62,7 +96,7 @@ class Scene:
     surroundings: Surroundings
     completeness: Completeness
     anchor: Unit
-    anchors: tuple[Unit, ...]
+    anchors: Anchors
     _reached: dict[tuple[Key, ...], dict[Key, int]] = field(default_factory=dict)
 
     def reached(self, sources: tuple[Key, ...]) -> dict[Key, int]:
@@ -88,12 +122,6 @@ class Scene:
         return min(ranks, default=None)
 
     @cached_property
-    def tied(self) -> frozenset[Key]:
-        """What follows from any anchor match of the chain by more than inference: nothing in it is loose."""
-        keys = tuple(key for unit in self.anchors for key in unit.keys)
-        return frozenset(key for key, rank in self.reached(keys).items() if rank < Evidence.INFERRED.rank)
-
-    @cached_property
     def before_anchor(self) -> frozenset[Key]:
         """The anchor and what it follows from."""
         return frozenset(ancestors(self.index, self.anchor.keys))
@@ -103,9 +131,9 @@ class Scene:
 
         In a chain with several anchor matches it must share the anchor's correlation id to count for this one.
         """
-        if any(key in self.tied or key in self.before_anchor for key in unit.keys):
+        if any(key in self.anchors.tied or key in self.before_anchor for key in unit.keys):
             return False
-        if len(self.anchors) == 1:
+        if len(self.anchors.units) == 1:
             return True
         mine = self.correlation_ids(self.anchor)
         return bool(mine & self.correlation_ids(unit))
@@ -115,9 +143,19 @@ class Scene:
         spans = (self.index.spans.get(key) for key in unit.keys)
         return {span.correlation_id for span in spans if span is not None and span.correlation_id}
 
-    def matching(self, pattern: Pattern) -> list[Unit]:
+    def matching(self, pattern: Pattern) -> tuple[Unit, ...]:
         """The chain's units that meet the pattern."""
         return matching(self.index, pattern)
+
+    def candidates(self, pattern: Pattern, sources: Sequence[tuple[Key, ...]]) -> list[Unit]:
+        """The units that meet the pattern and follow from any of the sources, or are tied to no anchor, by start.
+
+        Looks only at what was reached: a chain of a thousand instances must not cost a thousand times the chain.
+        """
+        by_key = self.anchors.by_key(pattern)
+        found = {id(unit): unit for keys in sources for key in self.reached(keys) for unit in by_key.get(key, ())}
+        found |= {id(unit): unit for unit in self.anchors.untied(pattern)}
+        return sorted(found.values(), key=lambda unit: (unit.start_unix_nano, unit.keys))
 
     def groups(self, pattern: Pattern) -> tuple[GroupSeen, ...]:
         """The consumer groups that a process pattern means, as far as the store has seen them."""
@@ -185,12 +223,6 @@ class Case:
         units = [state.deciding for state in self.before if state.deciding is not None]
         latest = max(units, key=lambda unit: unit.instant_unix_nano, default=None)
         return None if latest is None else latest.succeeded or latest.briefs[-1]
-
-    def claimed(self, unit: Unit) -> bool:
-        """True if the unit meets another step of the expectation."""
-        steps = (step for step in self.scene.expectation.steps if step.name != self.step.name)
-        same = (step for step in steps if step.pattern.role is unit.role)
-        return any(not differences(self.scene.index, step.pattern, unit) for step in same)
 
     def finding(self, code: Cause, verdict: Verdict = Verdict.FAIL, **fields: object) -> Finding:
         """A finding at this step, with what is the same for all of them filled in."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tracecheck.check.completeness import of_instances
 from tracecheck.check.follow import Followed
-from tracecheck.check.index import Unit, brief_of, key_of
+from tracecheck.check.index import Unit, brief_of, key_of, leading_to
 from tracecheck.check.scene import Case, details, message_name, spoken
 from tracecheck.check.verdict import if_absent
 from tracecheck.expect import Role
@@ -53,12 +53,14 @@ def failed_deliveries(case: Case, followed: Followed) -> list[Finding]:
     """Deliveries that failed beside others that succeeded, unless one that succeeded retries the failed one."""
     if case.pattern.role is not Role.PROCESS:
         return []
+    if not followed.failed:
+        return []
+    retried = leading_to(case.scene.index, followed.accepted)
+    stated = _retries(case, followed.accepted)
     left = [
         unit
         for unit in followed.failed
-        if all(
-            case.scene.rank(unit.keys, good) is None and not _retry_of(case, good, unit) for good in followed.accepted
-        )
+        if not retried.intersection(unit.keys) and not (unit.producer and _event_id(case, unit.producer) in stated)
     ]
     return [processing_failed(case, left)] if left else []
 
@@ -73,18 +75,16 @@ def dead_letter(case: Case, unit: Unit) -> SpanBrief | None:
     return None
 
 
-def _retry_of(case: Case, good: Unit, failed: Unit) -> bool:
-    """True if the good delivery's message says that it retries the failed one's."""
-    if failed.producer is None:
-        return False
-    produced = case.scene.index.spans.get(key_of(failed.producer))
-    event_id = produced.messaging.event_id if produced and produced.messaging else None
-    stated = {
-        span.messaging.retry_of
-        for key in good.keys
-        if (span := case.scene.index.spans.get(key)) is not None and span.messaging is not None
+def _retries(case: Case, units: Sequence[Unit]) -> set[str]:
+    """What the messages of these deliveries say that they retry."""
+    spans = (case.scene.index.spans.get(key) for unit in units for key in unit.keys)
+    return {
+        span.messaging.retry_of for span in spans if span is not None and span.messaging and span.messaging.retry_of
     }
-    return event_id is not None and event_id in stated
+
+
+def _event_id(case: Case, producer: SpanBrief) -> str | None:
+    return case.scene.index.event_id(key_of(producer))
 
 
 def _basis(case: Case, unit: Unit) -> Completeness:

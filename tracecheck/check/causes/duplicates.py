@@ -27,12 +27,8 @@ def of_units(case: Case, units: tuple[Unit, ...]) -> list[Finding]:
 
 
 def consequence(case: Case, unit: Unit) -> bool:
-    """True if all its spans follow from one delivery that was itself handled twice: that is the cause, not this."""
-    for delivery in case.scene.index.duplicated:
-        reached = case.scene.reached(delivery.keys)
-        if not set(unit.keys) & set(delivery.keys) and all(key in reached for key in unit.keys):
-            return True
-    return False
+    """True if some of it follows from a message that was handled again: that is the cause, not this."""
+    return bool(case.scene.index.after_repeats.intersection(unit.keys))
 
 
 def _delivery(case: Case, unit: Unit, verdict: Verdict) -> list[Finding]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tracecheck.check.index import Unit
+from tracecheck.check.index import Unit, leading_to
 from tracecheck.check.scene import Case, Scene, StepState, details, finding, spoken
 from tracecheck.model import Cause, Finding, Verdict
 
@@ -13,10 +13,11 @@ def took_ns(case: Case, unit: Unit) -> int | None:
     Where a step before was met several times, the one that led to this unit counts.
     """
     instants: list[int] = []
+    before = leading_to(case.scene.index, [unit])
     for state in case.before:
         if state.instant_unix_nano is None:
             return None
-        leading = [one for one in state.units if case.scene.rank(one.keys, unit) is not None]
+        leading = [one for one in state.units if before.intersection(one.keys)]
         if len(state.units) == 1 or not leading:
             instants.append(state.instant_unix_nano)
         else:

@@ -89,22 +89,12 @@ def _branch(case: Case, state: StepState) -> Branch:
     ]
     heard = {(unit.producer.trace_id, unit.producer.span_id) for unit in deliveries if unit.producer is not None}
     unheard = [unit for unit in messages if not heard & set(unit.keys)]
-    silent = [unit for unit in deliveries if not _sent_on(case, unit)]
+    silent = [unit for unit in deliveries if not scene.index.led_on.intersection(unit.keys)]
     handlers = tuple(silent) or state.units
     return Branch(
         handlers=handlers or (scene.anchor,),
         unheard=tuple(unheard),
         progress=len(deliveries) + sum(not own & set(unit.keys) for unit in messages),
-    )
-
-
-def _sent_on(case: Case, unit: Unit) -> bool:
-    """True if a message that somebody received follows from a delivery."""
-    reached = case.scene.reached(unit.keys)
-    return any(
-        (other.producer.trace_id, other.producer.span_id) in reached
-        for other in case.scene.index.deliveries
-        if other.producer is not None
     )
 
 

@@ -4,16 +4,16 @@ from collections import defaultdict
 from collections.abc import Mapping
 from itertools import pairwise
 
-from tracecheck.check.index import Key, Unit
+from tracecheck.check.index import Key, Unit, leading_to
 from tracecheck.check.scene import Case, Scene, StepState, finding, message_name
 from tracecheck.model import Cause, Finding, Verdict
 
 
 def before_its_cause(case: Case) -> Finding | None:
     """A unit that meets the step led to the steps it should come after."""
+    leading = [leading_to(case.scene.index, state.units).difference(state.sources) for state in case.before]
     for unit in case.scene.matching(case.pattern):
-        ranks = [case.scene.rank(unit.keys, one) for state in case.before for one in state.units]
-        if ranks and all(rank is not None for rank in ranks):
+        if all(keys.intersection(unit.keys) for keys in leading):
             names = " and ".join(state.step.name for state in case.before)
             return case.finding(
                 Cause.OUT_OF_ORDER,

@@ -93,12 +93,19 @@ def unexpected(scene: Scene, states: Mapping[str, StepState]) -> list[Finding]:
     }
     for step in scene.expectation.steps:
         named |= {(unit.role, unit.keys) for unit in scene.matching(step.pattern)}
+    carriers = {
+        (unit.producer.trace_id, unit.producer.span_id)
+        for unit in scene.index.deliveries
+        if unit.producer is not None and (unit.role, unit.keys) in named
+    }
     reached = scene.reached(scene.anchor.keys)
     found: list[Finding] = []
     for unit in (*scene.index.messages, *scene.index.deliveries):
         follows = any(key in reached for key in unit.keys) or scene.rank(scene.anchor.keys, unit) is not None
-        if not follows or (unit.role, unit.keys) in named or _carries_named(unit, named, scene):
+        if not follows or (unit.role, unit.keys) in named:
             continue
+        if unit.role is Role.SEND and carriers.intersection(unit.keys):
+            continue  # a message that carries a named delivery is implied by it
         found.append(
             finding(
                 scene,
@@ -114,14 +121,3 @@ def unexpected(scene: Scene, states: Mapping[str, StepState]) -> list[Finding]:
             )
         )
     return found
-
-
-def _carries_named(unit: Unit, named: set[tuple[Role, tuple[Key, ...]]], scene: Scene) -> bool:
-    """A message that only carries a named delivery, or the delivery of a message that only a send names, is implied."""
-    if unit.role is not Role.SEND:
-        return False
-    return any(
-        (delivery.role, delivery.keys) in named
-        for delivery in scene.index.deliveries
-        if delivery.producer is not None and (delivery.producer.trace_id, delivery.producer.span_id) in unit.keys
-    )
