@@ -36,9 +36,11 @@ CONTENT = """hash(
     dropped_links_count, events, dropped_events_count)"""
 """A number that is equal for equal content. Used within one statement only: DuckDB may hash differently one day."""
 
+# DuckDB 1.5 cannot push a join's filter on UUIDs down into an Arrow table: hence the materialised step.
 STORED_KEYS = """
+    with arrived as materialized (select trace_id, span_id from incoming)
     select distinct stored.trace_id::varchar as trace_id, stored.span_id
-    from span_rows stored semi join incoming using (trace_id, span_id)
+    from span_rows stored semi join arrived using (trace_id, span_id)
     where stored.start_unix_nano between $earliest and $latest"""
 
 KEYS_TWICE = """
@@ -47,9 +49,10 @@ KEYS_TWICE = """
 REPEATED = "(select trace_id::uuid as trace_id, span_id from repeated)"
 
 NEW_VERSIONS = f"""
-    with arrived as (
+    with incoming_rows as materialized (from incoming),
+    arrived as (
         select row_number, trace_id, span_id, {CONTENT} as content
-        from incoming semi join {REPEATED} repeated using (trace_id, span_id)
+        from incoming_rows semi join {REPEATED} repeated using (trace_id, span_id)
     ),
     known as (
         select trace_id, span_id, {CONTENT} as content
@@ -59,6 +62,13 @@ NEW_VERSIONS = f"""
     select min(row_number) as row_number
     from arrived anti join known using (trace_id, span_id, content)
     group by trace_id, span_id, content"""  # noqa: S608 - constants
+
+NEW_ROWS = f"""(
+        with incoming_rows as materialized (from incoming)
+        from incoming_rows
+        where (trace_id, span_id) not in (select (trace_id, span_id) from {REPEATED})
+            or row_number in (from fresh select row_number)
+    )"""  # noqa: S608 - constants
 
 VERSIONS = f"""
     select coalesce(sum(versions - 1), 0)::bigint as beside
@@ -122,16 +132,13 @@ def insert_new(
         repeated = _repeated_keys(connection, batch, window)
         ingested = {"number": ingest_number, "now": now_unix_nano}
         if repeated.num_rows == 0:
-            connection.execute(_insert("true"), ingested)
+            connection.execute(_insert("incoming"), ingested)
             return Appended(stored=batch.num_rows)
         with registered(connection, repeated=repeated):
             before = _versions_beside(connection, window)
             fresh = connection.sql(NEW_VERSIONS, params=window.parameters).to_arrow_table()
-            untouched = f"(trace_id, span_id) not in (select (trace_id, span_id) from {REPEATED})"  # noqa: S608
             with registered(connection, fresh=fresh):
-                stored = _changed(
-                    connection, _insert(f"{untouched} or row_number in (from fresh select row_number)"), ingested
-                )
+                stored = _changed(connection, _insert(NEW_ROWS), ingested)
             connection.execute(MARK, window.parameters)
             beside = _versions_beside(connection, window) - before
     return Appended(stored=stored, duplicates=batch.num_rows - stored, conflicting=beside)
@@ -180,12 +187,12 @@ def _storage(uuids: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array([chunk.storage for chunk in uuids.chunks], pa.binary(16))
 
 
-def _insert(where: str) -> str:
+def _insert(source: str) -> str:
     return f"""
         insert into span_rows by name
         select * exclude row_number, $number::bigint as ingest_number, $now::bigint as ingested_unix_nano,
             false as conflicting
-        from incoming where {where}"""  # noqa: S608 - constants
+        from {source}"""  # noqa: S608 - constants
 
 
 def _versions_beside(connection: duckdb.DuckDBPyConnection, window: Window) -> int:

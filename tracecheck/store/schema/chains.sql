@@ -89,7 +89,7 @@ create table hop_rows (
     consumer_end_unix_nano bigint,
     consumer_error varchar,
     evidence varchar,
-    context varchar,                        -- how the trace context arrived: parent, link, or null
+    context varchar,                        -- how a trace context arrived: parent, link, or null for none
     transit_ns bigint,
     consumer_instant varchar,               -- process_start, receive_start or poll_end
     processing_ns bigint,
