@@ -51,7 +51,6 @@ class Driver(ABC):
 
     system: ClassVar[str]
     has_partitions: ClassVar[bool] = True
-    has_tombstones: ClassVar[bool] = True
     names_group: ClassVar[bool] = True
     patched: ClassVar[tuple[tuple[type, str], ...]]
     """What instrumenting replaces: (class, attribute)."""
@@ -336,8 +335,6 @@ class ClientContract(ABC):
         assert "messaging.kafka.offset" not in sent.attributes
 
     def test_a_tombstone_is_a_message(self, driver: Driver, spans: CapturedSpans) -> None:
-        if not driver.has_tombstones:
-            pytest.skip("this system has no tombstones")
         place, seen = driver.fresh(), []
         driver.send(Out(destination=place, value=None))
 

@@ -1,6 +1,7 @@
 """What was ignored instead of raised: the library never fails a service, so it counts."""
 
 import logging
+import os
 from collections import Counter
 from collections.abc import Callable
 from functools import wraps
@@ -31,6 +32,15 @@ def ignored(reason: str, error: BaseException | None = None) -> None:
         first = _counts[reason] == 1
     if error is not None and first:
         _logger.warning("ignored (%s); the service goes on, its spans may lack detail", reason, exc_info=error)
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)  # another thread of the parent may have held it
 
 
 def harmless(function: Callable[P, R]) -> Callable[P, R | None]:
