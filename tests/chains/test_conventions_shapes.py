@@ -122,5 +122,8 @@ def test_switched_off_propagation_leaves_two_half_hops() -> None:
     story.send("P", "T")
     story.process("C", "T", group="g")
     found = analysed(story)
-    assert found.lines == ["? > T > g: origin_unknown", "P > T > ?: undelivered"]
+    assert found.lines == [
+        "? > T > g: origin_unknown [context_lost]",
+        "P > T > ?: undelivered [context_lost]",
+    ]
     assert len(found.chains) == 2

@@ -39,7 +39,36 @@ class HopOracle(ChainOracle):
             }
             hops += [self._unhandled(message, service) for service in (services - {None}) or services or {""}]
         hops += [self._unknown(attempts) for attempts in self.unknown.values()]
-        return sorted(hops, key=repr)
+        return sorted(self._with_lost_context(hops), key=repr)
+
+    def _with_lost_context(self, hops: list[OracleHop]) -> list[OracleHop]:
+        """Half hops of one destination, close in time, say that the context was lost."""
+
+        def where(hop: OracleHop) -> tuple[object, ...]:
+            n = self.place[hop.producer or hop.consumer]  # type: ignore[index]
+            if hop.producer:
+                return (self.said(n, "system"), self.of_message(n, "destination"))
+            return (self.said(n, "system"), self.said(n, "destination"))
+
+        def at(hop: OracleHop) -> tuple[int, int, int]:
+            span = self.spans[self.place[hop.consumer or hop.producer]]  # type: ignore[index]
+            return (span.start_unix_nano, int(span.trace_id, 16), int(span.span_id, 16))
+
+        lost: set[OracleHop] = set()
+        for hop in hops:
+            is_blind = hop.outcome == "origin_unknown" and hop.evidence[1] is None
+            if is_blind and "stale_context" not in hop.findings and where(hop)[1] is not None:
+                before = [
+                    other
+                    for other in hops
+                    if other.outcome == "undelivered" and where(other) == where(hop) and at(other)[0] <= at(hop)[0]
+                ]
+                if before and at(hop)[0] - at(max(before, key=at))[0] <= 60_000_000_000:
+                    lost |= {hop, max(before, key=at)}
+        return [
+            hop._replace(findings=tuple(sorted({*hop.findings, "context_lost"}))) if hop in lost else hop
+            for hop in hops
+        ]
 
     def _delivered(self, message: int, part: str, group: str, attempts: list[int]) -> OracleHop:
         edges = {n: next(e for e in self._matching(n, message, part)) for n in attempts}
@@ -186,12 +215,18 @@ class HopOracle(ChainOracle):
             for name in ("partition", "offset", "message_id")
         )
         groups = [str(g) for n in attempts if (g := self.said(n, "consumer_group")) is not None]
+        context = min((arrived for n in attempts if (arrived := self._context_of(n))), default=None)
         return OracleHop(
             self.chain_id(self.chains[attempts[0]]), None, self.spans[ok[0] if ok else attempts[-1]].key,
-            max(groups, default=None), place, (None, None), self._times(None, attempts, ok),
+            max(groups, default=None), place, (None, context), self._times(None, attempts, ok),
             (len(attempts), tuple(sorted(self.spans[n].key for n in attempts))), "origin_unknown",
             tuple(sorted(findings)),
         )  # fmt: skip
+
+    def _context_of(self, n: int) -> str | None:
+        if self.spans[n].parent_span_id is not None and self.parent[n] is None:
+            return "parent"
+        return "link" if any(target is None for _, target in self.targets[n]) else None
 
     @cached_property
     def findings(self) -> dict[str, set[str]]:

@@ -14,6 +14,9 @@ from tracecheck.store import Reader, Store, Writer
 CORRELATION_TRACE_CAP = 1_000
 """A correlation id seen on more traces than this is a constant, not an id: it joins nothing, and is reported."""
 
+LOST_CONTEXT_WINDOW_NS = 60_000_000_000
+"""A message without consumer and a consumer without message, this close at one destination, lost their context."""
+
 WALK_ROUNDS = 6
 """Parents looked at one by one before pointers are doubled: handlers seldom nest deeper (all but 0.03 % of sends)."""
 
@@ -24,6 +27,10 @@ CORRELATED_ROOTS = """
 EVENT = "system, destination, run_id, coalesce(event_id, message_id)"
 
 MORE_THAN_ONE = " having count(*) > 1"
+
+HALF_HOPS = """
+    hop_rows where (outcome = 'origin_unknown' or outcome = 'undelivered' and list_contains(findings, 'context_lost'))
+        and (coalesce(system, ''), destination) in (select coalesce(system, ''), destination from c_hop_row)"""
 
 IS_CURRENT = """
     select coalesce((select max(ingest_number) from span_rows), 0)
@@ -50,7 +57,8 @@ def pipeline(writer: Writer, *, correlation_trace_cap: int = CORRELATION_TRACE_C
     if _number(writer, f"select not is_current from ({IS_CURRENT})") == 0:  # noqa: S608 - constants
         return
     writer.execute(
-        "create or replace temp table c_settings as select ? as correlation_trace_cap", [correlation_trace_cap]
+        "create or replace temp table c_settings as select ? as correlation_trace_cap, ? as lost_context_window_ns",
+        [correlation_trace_cap, LOST_CONTEXT_WINDOW_NS],
     )
     _take_touched(writer)
     _find_edges(writer)
@@ -61,7 +69,10 @@ def pipeline(writer: Writer, *, correlation_trace_cap: int = CORRELATION_TRACE_C
     _find_causes(writer)
     _find_chains(writer)
     _find_hops(writer)
-    _run(writer, "93_edges", "94_rows", "99_progress")
+    _run(writer, "93_edges", "94_rows")
+    if _any(writer, HALF_HOPS):
+        _run(writer, "95_lost_context")
+    _run(writer, "99_progress")
     _forget(writer)
 
 

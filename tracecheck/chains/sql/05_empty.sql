@@ -11,5 +11,6 @@ create or replace temp table c_duplicate_send (n bigint);
 
 create or replace temp table c_unknown (
     n bigint, origin bigint, part varchar, grp varchar, consumer_group varchar, service varchar, system varchar,
-    destination varchar, partition_id varchar, message_offset bigint, message_id varchar, failed boolean
+    destination varchar, partition_id varchar, message_offset bigint, message_id varchar, failed boolean,
+    context varchar
 );

@@ -1,5 +1,5 @@
 -- Consumers whose message nobody is seen to send; those that name the same position or id are attempts of one delivery.
--- Not among them: empty polls, a receive around other consumers, and a receive that links to the receives of its records.
+-- `context` says how one arrived that leads to no stored span. Not among them: empty polls, a receive around other consumers, and a receive that links to the receives of its records.
 
 insert into c_unknown
 with candidates as (
@@ -18,7 +18,11 @@ with candidates as (
             and coalesce(c.batch_count, 0) = 0 and c.n not in (select n from c_links)
             and (c.parent_span_id is null or c.parent is not null))
 )
-select n, origin, part, grp, consumer_group, service, system, destination, partition_id, message_offset, message_id, failed
+select n, origin, part, grp, consumer_group, service, system, destination, partition_id, message_offset, message_id, failed,
+    case
+        when a.parent_span_id is not null and a.parent is null then 'parent'
+        when a.n in (select n from c_links where target is null) then 'link'
+    end as context
 from candidates a
 where not exists (
     select 1 from c_parent p join candidates b on b.n = p.parent

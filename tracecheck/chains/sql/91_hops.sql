@@ -20,7 +20,7 @@ from (
     ) g on g.message = m.n
     where m.n not in (select message from c_delivery)
     union all
-    select origin, system, destination, null, part, grp, max(consumer_group), max(service), null, null, count(*), min(n),
+    select origin, system, destination, null, part, grp, max(consumer_group), max(service), null, min(context), count(*), min(n),
         min(n) filter (not failed), max(n), false,
         max(partition_id), max(message_offset), max(message_id), 'origin_unknown'
     from c_unknown group by origin, system, destination, part, grp
