@@ -39,7 +39,15 @@ def cut_off(service: str, out: Path) -> CheckReport:
     return run_demo(out, seed=3, orders=20, faults=False, progress=cut_at_half, relay=through_a_wire).report
 
 
-@pytest.mark.parametrize("service", ["checkout", "inventory", "mailer"])
+@pytest.mark.parametrize(
+    "service",
+    [
+        "checkout",
+        "inventory",
+        "mailer",
+        *(pytest.param(service, marks=pytest.mark.soak) for service in ("billing", "shipping", "projector")),
+    ],
+)
 def test_a_cut_off_exporter_is_never_green_and_never_blamed_on_its_service(service: str, tmp_path: Path) -> None:
     report = cut_off(service, tmp_path)
     found = [finding for result in report.results for finding in result.findings]
