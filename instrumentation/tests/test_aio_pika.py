@@ -14,7 +14,8 @@ from opentelemetry.trace import StatusCode
 from tracecheck_instrumentation import instrumented, process
 from tracecheck_instrumentation.testing import CapturedSpans, captured_spans
 
-from instrumentation.tests.contract import ClientContract, Handler, Out, Seen
+from instrumentation.tests.contract import ClientContract
+from instrumentation.tests.driver import Handler, Out, Seen
 from instrumentation.tests.test_pika import PikaDriver
 
 pytestmark = pytest.mark.service("rabbitmq")

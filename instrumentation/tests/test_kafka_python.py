@@ -16,7 +16,8 @@ from tracecheck_instrumentation import capture, correlation, health, instrumente
 from tracecheck_instrumentation.adapters.kafka_python import KafkaPythonInstrumentor
 from tracecheck_instrumentation.testing import CapturedSpans, captured_spans
 
-from instrumentation.tests.contract import ClientContract, Driver, Handler, Out, Seen
+from instrumentation.tests.contract import ClientContract
+from instrumentation.tests.driver import Driver, Handler, Out, Seen
 from tracecheck.demo.broker import embedded_broker
 
 WAIT_MS = 15_000

@@ -10,7 +10,7 @@ from opentelemetry.trace import SpanContext
 from tracecheck_instrumentation import capture, correlation, effect, join, restore
 from tracecheck_instrumentation.testing import CapturedSpans
 
-from instrumentation.tests.contract import Driver, Out, Seen
+from instrumentation.tests.driver import Driver, Out, Seen
 from instrumentation.tests.test_aio_pika import AioPikaDriver
 from instrumentation.tests.test_aiokafka import AIOKafkaDriver
 from instrumentation.tests.test_confluent_kafka import ConfluentDriver

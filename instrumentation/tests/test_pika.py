@@ -12,7 +12,8 @@ from pika.exceptions import UnroutableError
 from tracecheck_instrumentation import correlation, instrumented, process, sending
 from tracecheck_instrumentation.testing import CapturedSpans, captured_spans
 
-from instrumentation.tests.contract import ClientContract, Driver, Handler, Out, Seen
+from instrumentation.tests.contract import ClientContract
+from instrumentation.tests.driver import Driver, Handler, Out, Seen
 from tests.support.polling import until
 
 pytestmark = pytest.mark.service("rabbitmq")
