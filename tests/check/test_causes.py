@@ -1,6 +1,7 @@
 """Each cause, at the step where it belongs and nowhere else, with the last good span and the evidence."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -141,7 +142,7 @@ GROUP_STATES = [
 
 @pytest.mark.parametrize(("state", "groups", "fact"), GROUP_STATES, ids=[row[0] for row in GROUP_STATES])
 def test_a_message_that_its_group_never_handled_is_not_consumed_and_tells_the_groups_state(
-    state: str, groups: tuple[object, ...], fact: str
+    state: str, groups: Any, fact: str
 ) -> None:
     story = Order().up_to_inventory()
     audit = story.process("audit", "orders", of=story.placed, at_ms=12)
@@ -364,7 +365,7 @@ LAST_STEP = expect_chain("order", steps={name: STEPS[name] for name in ("placed"
     ],
     ids=["no flush mark", "spans lost"],
 )
-def test_a_dead_exporter_of_the_last_step_is_inconclusive_and_never_not_consumed(instances: tuple[object, ...]) -> None:
+def test_a_dead_exporter_of_the_last_step_is_inconclusive_and_never_not_consumed(instances: Any) -> None:
     around = replace(QUIET, instances=instances, groups=(group("billing", "orders", last_ms=-9_000, p0=30),))
     finding = only(checked(Order().up_to_inventory(), LAST_STEP, around))
     assert (finding.step, finding.code, finding.verdict) == ("charged", Cause.INCOMPLETE, Verdict.INCONCLUSIVE)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import permutations
+from typing import Any
 
 import pytest
 
@@ -91,12 +92,11 @@ ASSUMED = Completeness(basis=Basis.ASSUMED)
         "it lost spans",
     ],
 )
-def test_a_groups_absence_stands_on_its_own_evidence(
-    instances: tuple[object, ...], offset: int | None, basis: Basis
-) -> None:
+def test_a_groups_absence_stands_on_its_own_evidence(instances: Any, offset: int | None, basis: Basis) -> None:
     from tests.check.ordering import group
 
-    groups = (group("billing", "orders", **({} if offset is None else {"p0": offset})),)
+    offsets: dict[str, Any] = {"p0": offset} if offset is not None else {}
+    groups = (group("billing", "orders", **offsets),)
     around = replace(QUIET, instances=instances)
     assert of_group(around, ASSUMED, groups, ("billing",), MESSAGE).basis is basis
 

@@ -74,7 +74,7 @@ def in_python(content: dict[str, Any]) -> Any:
         if isinstance(rest.get("after"), dict):
             ((join, chosen),) = rest["after"].items()
             rest["after"] = (all_of if join == "all" else any_of)(*chosen)
-        return ROLES[role](target, **rest)  # type: ignore[operator]
+        return ROLES[role](target, **rest)
 
     rest = dict(content)
     return expect_chain(
