@@ -26,7 +26,7 @@ demo: $(STAMP) ## run an order system that breaks now and then, and see what bro
 	$(BIN)/tracecheck demo
 
 test: $(STAMP) ## run all tests; those whose service is absent are skipped
-	$(PYTEST) --numprocesses=$(WORKERS) --dist=loadfile --ignore=tests/benchmarks
+	$(PYTEST) --numprocesses=$(WORKERS) --dist=loadfile
 
 check: check-format check-lint check-types check-imports ## check format, lint, types and the import rules
 
@@ -47,7 +47,8 @@ format: $(STAMP) ## bring the code into its format
 	$(BIN)/ruff check --fix .
 
 bench: $(STAMP) ## measure speed, as ratios
-	$(PYTEST) tests/benchmarks --capture=no --timeout=3600
+	set -e; for file in tests/benchmarks/bench_*.py; do \
+	    printf '\n=== %s\n' "$$file"; $(BIN)/python -m "tests.benchmarks.$$(basename "$$file" .py)"; done
 
 soak: $(STAMP) ## run what takes many minutes
 	$(PYTEST) -m soak --capture=no --timeout=7200
