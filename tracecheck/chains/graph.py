@@ -1,8 +1,11 @@
 """One chain as a graph, for everyone who wants to walk it."""
 
-import networkx as nx
+from typing import TYPE_CHECKING
 
 from tracecheck.model import Chain
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 def graph(chain: Chain) -> "nx.DiGraph[tuple[str, str]]":
@@ -12,6 +15,8 @@ def graph(chain: Chain) -> "nx.DiGraph[tuple[str, str]]":
     without it. An edge has `evidence`, `via` and `is_message`, as `model.Edge`. There may be cycles: their chains have
     the finding `cycle`.
     """
+    import networkx as nx  # half the start-up time of every command that needs chains but no graph
+
     built: nx.DiGraph[tuple[str, str]] = nx.DiGraph(chain_id=chain.chain_id)
     built.add_nodes_from((span.key, {"span": span}) for span in chain.spans)
     built.add_edges_from(
