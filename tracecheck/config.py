@@ -6,6 +6,8 @@ from os import environ
 DEFAULT_STORE = "./tracecheck.duckdb"
 STORE_VARIABLE = "TRACECHECK_STORE"
 RUN_ID_VARIABLE = "TRACECHECK_RUN_ID"
+INJECT_VARIABLE = "TRACECHECK_INJECT_ENDPOINT"
+"""Where `inject` sends its own span (OTLP/HTTP); `run` sets it for its command."""
 
 SDK_BATCH_DELAY_NS = 5_000_000_000
 """The OpenTelemetry SDK's default `OTEL_BSP_SCHEDULE_DELAY`: how long a span may wait in its service."""

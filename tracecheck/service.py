@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from types import TracebackType
 
 from tracecheck.api import api_app
+from tracecheck.api.hosts import is_loopback
 from tracecheck.chains import refresh
 from tracecheck.config import Endpoints, Listen
 from tracecheck.receiver import Counters, ReceiverOptions, start_receiver
@@ -31,9 +32,10 @@ class Service:
             undo.callback(self.store.close)
             receiver = start_receiver(self.store, listen, options=options)
             undo.callback(receiver.close)
-            api = HttpListener(
-                api_app(self.store, lambda: refresh(self.store)), listen.host, listen.api_port, purpose="the read API"
-            )
+            # A page that rebinds its name threatens what only this machine reaches; elsewhere any name may be ours.
+            names = () if is_loopback(listen.host) else ("*",)
+            read_api = api_app(self.store, lambda: refresh(self.store), allowed_hosts=names)
+            api = HttpListener(read_api, listen.host, listen.api_port, purpose="the read API")
             undo.callback(api.stop)
             self._receiver = receiver
             host = f"[{listen.host}]" if ":" in listen.host else listen.host

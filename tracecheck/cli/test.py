@@ -13,7 +13,7 @@ from tracecheck.cli.options import DURATION, output_option, store_option, verdic
 from tracecheck.cli.output import emit, say
 from tracecheck.cli.reading import opened
 from tracecheck.cli.verdicts import exit_status, publish
-from tracecheck.config import RUN_ID_VARIABLE, Listen, store_location
+from tracecheck.config import INJECT_VARIABLE, RUN_ID_VARIABLE, Listen, store_location
 from tracecheck.errors import UsageError
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def wait(
 @click.option(
     "--endpoint",
     metavar="URL",
-    help="OTLP/HTTP receiver of the injection's span.  [default: as the OTEL_* variables say, else local port 4318]",
+    help="OTLP/HTTP receiver of the injection's span.  [default: that of `run`, else OTEL_*, else local port 4318]",
 )
 @store_option
 @output_option("text", "json")
@@ -212,7 +212,9 @@ def _show_injected(injected: "Injected", output: str) -> None:
 
 
 def _endpoint() -> str:
-    """Where this process's spans go by the standard variables, if that is OTLP/HTTP; else a local receiver."""
+    """Where `tracecheck run` takes spans, else where the standard variables say, if that is OTLP/HTTP; else here."""
+    if given := os.environ.get(INJECT_VARIABLE):
+        return given
     protocol = os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "")
     named = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
     return named if named and protocol.startswith("http") else LOCAL_RECEIVER

@@ -4,12 +4,21 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
-from tracecheck.config import RUN_BATCH_DELAY_MS, RUN_ID_VARIABLE, RUN_SETTLE_NS, STORE_VARIABLE, Endpoints
+from tracecheck.config import (
+    INJECT_VARIABLE,
+    RUN_BATCH_DELAY_MS,
+    RUN_ID_VARIABLE,
+    RUN_SETTLE_NS,
+    STORE_VARIABLE,
+    Endpoints,
+)
 from tracecheck.errors import UsageError
 from tracecheck.expect import Expectation
 from tracecheck.model import CheckReport
@@ -18,6 +27,7 @@ from tracecheck.store import Store
 
 CERTAIN_WITHIN_S = 30.0
 TERMINATED_WITHIN_S = 10.0
+ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +57,7 @@ def child_environment(endpoints: Endpoints, run_id: str, base: Mapping[str, str]
     env.setdefault("OTEL_BSP_SCHEDULE_DELAY", str(RUN_BATCH_DELAY_MS))
     env[RUN_ID_VARIABLE] = run_id
     env[STORE_VARIABLE] = endpoints.api
+    env[INJECT_VARIABLE] = endpoints.http
     resource = env.get("OTEL_RESOURCE_ATTRIBUTES", "")
     mark = f"tracecheck.run.id={run_id}"
     env["OTEL_RESOURCE_ATTRIBUTES"] = f"{resource},{mark}" if resource else mark
@@ -103,18 +114,42 @@ def read_specs(paths: Sequence[Path]) -> list[Expectation]:
 
 
 def _run_child(command: Sequence[str], env: Mapping[str, str]) -> int:
+    child: subprocess.Popen[bytes] | None = None
     try:
-        child = subprocess.Popen(  # noqa: S603 - running the user's own command is the purpose
+        with _signals_held():
+            child = _started(command, env)
+        return child.wait()
+    except BaseException:
+        if child is not None:
+            _stop(child)
+        raise
+
+
+def _started(command: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(  # noqa: S603 - running the user's own command is the purpose
             list(command), env=dict(env), stdout=sys.stderr.fileno(), start_new_session=True
         )
     except OSError as fault:
         msg = f"cannot start {command[0]!r}: {fault.strerror or fault}; is it installed and executable?"
         raise UsageError(msg) from fault
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Delivers a signal only afterwards: one between the fork and its assignment would leave the command an orphan."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    before = {sign: signal.signal(sign, lambda number, _: held.append(number)) for sign in ENDING}
     try:
-        return child.wait()
-    except BaseException:
-        _stop(child)
-        raise
+        yield
+    finally:
+        for sign, handler in before.items():
+            signal.signal(sign, handler)
+    for number in held:
+        signal.raise_signal(number)
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:

@@ -34,16 +34,19 @@ def wait_for(
     `run_id` to one run.
     """
     settle = settle_ns or max((e.settle_ns or DEFAULT_SETTLE_NS for e in expectations), default=DEFAULT_SETTLE_NS)
-    deadline = time.monotonic() + timeout_s
+    began = time.monotonic()
+    deadline = began + timeout_s
     while True:
         generation = store.generation()
         report = check_store(store, expectations, run_id=run_id, needle=needle, settle_ns=settle_ns)
         until_deadline_s = deadline - time.monotonic()
         if until_deadline_s <= 0 or _is_certain(report, may_still_come=may_still_come):
             return report
-        quiet_ns = quiet_for_ns(store, run_id)
-        until_quiet_ns = [] if quiet_ns is None else [settle - quiet_ns]
-        pauses_ns = [pause_ns for pause_ns in (*until_quiet_ns, *_budgets_left_ns(report)) if pause_ns > 0]
+        silent_ns = quiet_for_ns(store, run_id)
+        quiet_ns = int((time.monotonic() - began) * NS_PER_S) if silent_ns is None else silent_ns
+        pauses_ns = [pause_ns for pause_ns in (settle - quiet_ns, *_budgets_left_ns(report)) if pause_ns > 0]
+        if not pauses_ns and not may_still_come:
+            return report
         pause_s = min(pauses_ns) / NS_PER_S + QUIET_MARGIN_S if pauses_ns else until_deadline_s
         store.wait(generation, min(pause_s, until_deadline_s))
 
