@@ -5,12 +5,14 @@ from typing import Any
 from tracecheck.chains.load import in_order
 from tracecheck.chains.rows import hop_of, summary_of
 from tracecheck.model import ChainSummary, Hop
+from tracecheck.semconv import FLUSH_SPAN, START_SPAN
 from tracecheck.store import Reader
 
 SUMMARIES = """
     select * from chains
     where ($run_id::varchar is null or list_contains(run_ids, $run_id))
         and ($since::bigint is null or end_unix_nano >= $since)
+        and ($marks or hops > 0 or spans > 1 or origin_name not in ($flush_span, $start_span))
     order by start_unix_nano desc, chain_id desc
     limit coalesce($limit::bigint, 9223372036854775807)
 """
@@ -37,10 +39,19 @@ FIND = """
 
 
 def summaries(
-    store: Reader, *, run_id: str | None = None, since_unix_nano: int | None = None, limit: int | None = None
+    store: Reader,
+    *,
+    run_id: str | None = None,
+    since_unix_nano: int | None = None,
+    limit: int | None = None,
+    marks: bool = False,
 ) -> list[ChainSummary]:
-    """Chains by start: of one run, or with a span that ended at `since_unix_nano` or later; the latest `limit`."""
-    rows = store.query(SUMMARIES, {"run_id": run_id, "since": since_unix_nano, "limit": limit}).to_pylist()
+    """Chains by start: of one run, or with a span that ended at `since_unix_nano` or later; the latest `limit`.
+
+    Each start and flush mark of a process is a chain of its own; they are left out unless `marks` asks for them.
+    """
+    asked = {"run_id": run_id, "since": since_unix_nano, "limit": limit, "marks": marks}
+    rows = store.query(SUMMARIES, asked | {"flush_span": FLUSH_SPAN, "start_span": START_SPAN}).to_pylist()
     return [summary_of(row) for row in reversed(rows)]
 
 

@@ -21,15 +21,18 @@ CHAIN = click.argument("chain", required=False)
 @click.option("--run", "run_id", metavar="ID", help="Only chains of this run.")
 @click.option("--since", type=SINCE, help="Only chains with a span that ended then or later: an instant, or e.g. 10m.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the latest so many.")
+@click.option("--marks", is_flag=True, help="Also the start and flush marks of processes, each a chain of its own.")
 @store_option
 @output_option("text", "json")
-def chains(run_id: str | None, since: int | None, limit: int | None, store: str | None, output: str) -> None:
+def chains(
+    run_id: str | None, since: int | None, limit: int | None, marks: bool, store: str | None, output: str
+) -> None:
     """List the chains."""
     from tracecheck.chains import summaries
     from tracecheck.report import documents
 
     with current(store) as held:
-        found = summaries(held, run_id=run_id, since_unix_nano=since, limit=limit)
+        found = summaries(held, run_id=run_id, since_unix_nano=since, limit=limit, marks=marks)
     emit(documents.dump(documents.chains(found)) if output == "json" else _chains_table(found))
 
 

@@ -4,7 +4,7 @@
 ever raising, `spans` applies both to one span.
 """
 
-from tracecheck.semconv.names import EFFECT_EVENT, FLUSH_COUNT, FLUSH_SPAN
+from tracecheck.semconv.names import EFFECT_EVENT, FLUSH_COUNT, FLUSH_SPAN, START_SPAN
 from tracecheck.semconv.spans import canonical
 
-__all__ = ["EFFECT_EVENT", "FLUSH_COUNT", "FLUSH_SPAN", "canonical"]
+__all__ = ["EFFECT_EVENT", "FLUSH_COUNT", "FLUSH_SPAN", "START_SPAN", "canonical"]

@@ -8,6 +8,7 @@ conventions, then single libraries, then what OpenTracing (`message_bus.*`) and 
 from tracecheck.model import Operation
 
 FLUSH_SPAN = "tracecheck.flush"
+START_SPAN = "tracecheck.start"
 """Name of the span with which a service instance says how many spans it has exported."""
 
 FLUSH_COUNT = "tracecheck.flush.span_count"
