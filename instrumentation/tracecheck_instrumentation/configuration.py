@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from multiprocessing.util import Finalize, register_after_fork
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,9 @@ def configure(service_name: str, *, correlation_header: bool = False, handle_sig
             from tracecheck_instrumentation.sdk import set_up
 
             _pipeline = set_up(service_name)
+            _pipeline.start()
             atexit.register(_at_exit)
+            register_after_fork(_pipeline, _flush_at_the_end_of_a_worker)
             if handle_sigterm:
                 _flush_on_sigterm()
         instrument()
@@ -95,6 +98,11 @@ def _at_exit() -> None:
     _last_flush()
     if _pipeline is not None:
         _pipeline.close()
+
+
+def _flush_at_the_end_of_a_worker(_: object) -> None:
+    # A process that multiprocessing forked ends without running what atexit holds.
+    Finalize(None, _at_exit, exitpriority=0)
 
 
 def _last_flush() -> None:

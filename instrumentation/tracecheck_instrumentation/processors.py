@@ -57,8 +57,8 @@ class SpanCount(SpanProcessor):
         self._count = 0
 
 
-class KeepsFlushMark(Sampler):
-    """The configured sampler, which it asks for everything but the flush mark; counts what that one drops."""
+class KeepsMarks(Sampler):
+    """The configured sampler, asked for everything but the sign of life and flush marks; counts what it drops."""
 
     def __init__(self, configured: Sampler) -> None:
         self._configured = configured
@@ -76,8 +76,8 @@ class KeepsFlushMark(Sampler):
         links: Sequence[Link] | None = None,
         trace_state: TraceState | None = None,
     ) -> SamplingResult:
-        """Sample a flush mark always; anything else as configured."""
-        if name == names.FLUSH_SPAN:
+        """Sample our marks always; anything else as configured."""
+        if name in (names.FLUSH_SPAN, names.START_SPAN):
             return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes)
         result = self._configured.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
         if result.decision is not Decision.RECORD_AND_SAMPLE:

@@ -15,7 +15,8 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import Sampler
 
 from tracecheck_instrumentation import names
-from tracecheck_instrumentation.processors import IdsFromBaggage, KeepsFlushMark, SpanCount
+from tracecheck_instrumentation.health import harmless
+from tracecheck_instrumentation.processors import IdsFromBaggage, KeepsMarks, SpanCount
 from tracecheck_instrumentation.tracing import tracer
 
 _logger = logging.getLogger("tracecheck_instrumentation")
@@ -26,7 +27,7 @@ _EXPORTERS = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
 class Pipeline:
     """What `configure` set up, kept so that it can be flushed."""
 
-    def __init__(self, provider: TracerProvider, sampler: KeepsFlushMark | None, exporters: list[SpanExporter]) -> None:
+    def __init__(self, provider: TracerProvider, sampler: KeepsMarks | None, exporters: list[SpanExporter]) -> None:
         self._provider = provider
         self._sampler = sampler
         self._exporters = exporters
@@ -35,6 +36,12 @@ class Pipeline:
         provider.add_span_processor(self._count)
         for exporter in exporters:
             provider.add_span_processor(BatchSpanProcessor(exporter))
+
+    def start(self) -> None:
+        """Emit the sign of life of this process instance, and of each one forked from it."""
+        self._announce()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._announce)  # registered last, so the SDK is renewed by then
 
     def mark(self) -> None:
         """Emit the flush mark: how many spans this process instance handed to the exporter before it.
@@ -54,6 +61,10 @@ class Pipeline:
         worker.join(timeout_seconds)
         return not worker.is_alive()
 
+    @harmless
+    def _announce(self) -> None:
+        tracer().start_span(names.START_SPAN, Context()).end()
+
     def close(self) -> None:
         """Stop the exporters, so that one that cannot reach its receiver holds up nothing."""
         for exporter in self._exporters:
@@ -67,7 +78,7 @@ def set_up(service_name: str) -> Pipeline:
         return Pipeline(present, None, [])
     resource = _resource(service_name)
     provider = TracerProvider(resource=resource, shutdown_on_exit=False, id_generator=_id_generator())
-    sampler = KeepsFlushMark(_own_sampler() or provider.sampler)
+    sampler = KeepsMarks(_own_sampler() or provider.sampler)
     provider.sampler = sampler
     pipeline = Pipeline(provider, sampler, _exporters())
     trace.set_tracer_provider(provider)
