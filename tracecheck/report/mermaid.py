@@ -7,7 +7,7 @@ GitHub, GitLab and most wikis draw the text as it is.
 from collections.abc import Iterator, Sequence
 
 from tracecheck.errors import TracecheckError
-from tracecheck.model import Cause, Chain, CheckReport, Finding, Hop, Outcome, SpanBrief, Verdict
+from tracecheck.model import Cause, Chain, CheckReport, Edge, Finding, Hop, Outcome, SpanBrief, Verdict
 from tracecheck.report import sentences
 from tracecheck.report.reporter import Look
 from tracecheck.report.sanitise import mermaid as label
@@ -18,6 +18,7 @@ MAX_NODES = 80
 """Boxes drawn; a picture with more tells nobody anything. What is left out is counted in it."""
 
 MAX_HOPS = 400
+MAX_EDGES = 4000
 _MAX_CALLS = 200
 
 _STYLES = (
@@ -47,6 +48,9 @@ def draw(chain: Chain, findings: Sequence[Finding] = ()) -> str:
     for hop in chain.hops[:MAX_HOPS]:
         picture.hop(hop)
     picture.left_out += max(0, len(chain.hops) - MAX_HOPS)
+    for edge in chain.edges[:MAX_EDGES]:
+        if edge.via == "link" and not edge.is_message:
+            picture.joined(edge)
     if not chain.hops:
         for root in picture.forest.roots:
             picture.box(root)
@@ -107,6 +111,13 @@ class _Picture:
                 ("unseen", message, hop.consumer_group), [hop.consumer_group or "", "span missing"], "doubt"
             )
             self._dead_end(message, unseen)
+
+    def joined(self, edge: Edge) -> None:
+        """What a handler waited for beside its own message (a join)."""
+        if edge.cause in self.forest.spans and edge.effect in self.forest.spans:
+            cause, effect = self.box(edge.cause), self.box(edge.effect)
+            if cause is not None and effect is not None and cause != effect:
+                self._arrow(f"{cause} -.->|{label('joined')}| {effect}")
 
     def finding(self, finding: Finding) -> None:
         """Marks where it broke. What never came gets a box of its own behind the last good one."""
