@@ -26,7 +26,7 @@ demo: $(STAMP) ## run an order system that breaks now and then, and see what bro
 	$(BIN)/tracecheck demo
 
 test: $(STAMP) ## run all tests; those whose service is absent are skipped
-	$(PYTEST) --numprocesses=$(WORKERS) --dist=loadfile
+	$(PYTEST) --numprocesses=$(WORKERS) --dist=loadfile --durations=10
 
 check: check-format check-lint check-types check-imports ## check format, lint, types and the import rules
 
