@@ -251,7 +251,7 @@ def test_a_second_handling_after_success_is_a_duplicate_delivery_and_its_consequ
         assert finding.span.span_id == again.span_id
         assert finding.last_good is not None
         assert finding.last_good.span_id == story.reserved.span_id
-        assert finding.count == 2
+        assert finding.count == 1
     assert checked(story, expect_chain("order", steps=steps, duplicates={"deliveries": "allow"})).findings == ()
 
 

@@ -80,8 +80,15 @@ def brief_of(span: Span) -> SpanBrief:
         consumer_group=messaging.consumer_group if messaging else None,
         partition=identity.partition if identity else None,
         offset=identity.offset if identity else None,
-        error=(span.status_message or "error") if span.status is StatusCode.ERROR else None,
+        error=_error_of(span) if span.status is StatusCode.ERROR else None,
     )
+
+
+def _error_of(span: Span) -> str:
+    """What a failed span says of its failure, with the exception's type, without which a message may say nothing."""
+    thrown = next((event.attributes for event in reversed(span.events) if event.name == "exception"), {})
+    kind, message = thrown.get("exception.type"), span.status_message or thrown.get("exception.message") or "error"
+    return str(message) if not kind or str(kind) in str(message) else f"{kind}: {message}"
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def _delivery(case: Case, unit: Unit, verdict: Verdict) -> list[Finding]:
             consumer_group=unit.group or case.pattern.group,
             span=again[0],
             last_good=unit.succeeded,
-            count=1 + len(again),
+            count=len(again),
             evidence=(f"{1 + others} successful attempts, another began {apart} after the first ended",),
             detail={"attempts": len(unit.briefs)},
         )
@@ -63,7 +63,7 @@ def _send(case: Case, unit: Unit, verdict: Verdict) -> list[Finding]:
             service=unit.service,
             span=unit.briefs[1],
             last_good=unit.briefs[0],
-            count=len(unit.briefs),
+            count=len(unit.briefs) - 1,
             evidence=(f"event id {unit.event_id} was sent as {sent}",),
         )
     ]
@@ -85,7 +85,7 @@ def _effects(case: Case, units: tuple[Unit, ...], verdict: Verdict) -> list[Find
             service=service,
             span=briefs[1],
             last_good=briefs[0],
-            count=len(briefs),
+            count=len(briefs) - 1,
             evidence=(f"effect {effect} applied {'twice' if len(briefs) == 2 else f'{len(briefs)} times'}",),
             detail={"effect": effect},
         )
