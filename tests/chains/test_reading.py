@@ -40,9 +40,13 @@ def stories() -> list[Traces]:
 def store(stories: list[Traces]) -> Iterator[Store]:
     with open_store(":memory:") as opened:  # type: ignore[attr-defined]
         opened.append([span for story in stories for span in story.spans])
-        opened.append([flush_mark("billing", "b1", 4), flush_mark("checkout", "c1", 5)])
+        opened.append([start_mark("billing", "b1"), flush_mark("billing", "b1", 4), flush_mark("checkout", "c1", 5)])
         refresh(opened)
         yield opened
+
+
+def start_mark(service: str, instance: str) -> Span:
+    return Traces(start_unix_nano=START).span(service, "tracecheck.start", instance=instance)
 
 
 def flush_mark(service: str, instance: str, spans: int) -> Span:
@@ -68,13 +72,15 @@ def test_an_exact_name_wins_over_a_prefix_and_a_prefix_finds_all(store: Store, s
 
 def test_summaries_narrow_by_run_and_time_and_keep_the_latest(store: Store, stories: list[Traces]) -> None:
     ids = [":".join(story.spans[0].key) for story in stories]
-    orders = [chain for chain in summaries(store) if chain.origin.name == "POST /orders"]
-    assert [chain.chain_id for chain in orders] == ids
+    assert [chain.chain_id for chain in summaries(store)] == ids
     assert [chain.chain_id for chain in summaries(store, run_id="run-10")] == ids[1:]
-    assert [chain.origin.name for chain in summaries(store, since_unix_nano=START + 50_000 * MS)] == [
-        "tracecheck.flush"
-    ] * 2
-    assert len(summaries(store, limit=1)) == 1
+    assert [chain.chain_id for chain in summaries(store, since_unix_nano=START + 5_000 * MS)] == ids[1:]
+    assert [chain.chain_id for chain in summaries(store, limit=1)] == ids[1:]
+
+
+def test_marks_of_processes_are_chains_only_for_who_asks(store: Store) -> None:
+    asked = summaries(store, since_unix_nano=START + 50_000 * MS, marks=True)
+    assert [chain.origin.name for chain in asked] == ["tracecheck.flush"] * 2
 
 
 def test_many_chains_load_in_the_order_asked_and_equal_each_alone(store: Store, stories: list[Traces]) -> None:

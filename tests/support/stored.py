@@ -48,7 +48,7 @@ def analysed(*stories: Traces | Sequence[Span]) -> Analysed:
 def read(store: Store) -> Analysed:
     """Refreshes a store and reads every chain and hop."""
     refresh(store)
-    chains = tuple(load_many(store, [summary.chain_id for summary in summaries(store)]))
+    chains = tuple(load_many(store, [summary.chain_id for summary in summaries(store, marks=True)]))
     return Analysed(chains=chains, hops=tuple(hops(store)))
 
 
