@@ -62,7 +62,7 @@ LAST = """
     from span_rows where $run_id::varchar is null or run_id = $run_id
 """
 
-MARKS = {"flush_span": FLUSH_SPAN, "start_span": START_SPAN, "flush_count": FLUSH_COUNT}
+MARKS: dict[str, str | None] = {"flush_span": FLUSH_SPAN, "start_span": START_SPAN, "flush_count": FLUSH_COUNT}
 
 INSTANCES = """
     select service, instance,
@@ -70,7 +70,8 @@ INSTANCES = """
         arg_max(attr_ints[list_position(string_split(attr_int_keys, chr(31)), $flush_count)], start_unix_nano)
             filter (name = $flush_span) as spans_marked,
         count(*) filter (name not in ($flush_span, $start_span) and not conflicting)
-            + count(distinct (trace_id, span_id)) filter (name not in ($flush_span, $start_span) and conflicting) as spans_stored,
+            + count(distinct (trace_id, span_id)) filter (name not in ($flush_span, $start_span) and conflicting)
+            as spans_stored,
         max(end_unix_nano) as last_seen_unix_nano
     from span_rows
     where $run_id::varchar is null or (service, coalesce(instance, '')) in (
