@@ -28,6 +28,7 @@ def handle_all(bus: Bus, group: str, *topics: str) -> None:
         bootstrap_servers=bus.bootstrap_servers,
         group_id=group,
         auto_offset_reset="earliest",
+        session_timeout_ms=6000,
         enable_auto_commit=False,
     )
     with closing(consumer):

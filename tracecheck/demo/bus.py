@@ -34,7 +34,7 @@ class Bus:
         self._partitions: dict[str, list[int]] = {}
         self._began: dict[tuple[str, TopicPartition], int] = {}
         try:
-            self._admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers, bootstrap_timeout_ms=15_000)
+            self._admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers, bootstrap_timeout_ms=10_000)
         except KafkaError as error:
             raise BrokerUnavailable(
                 f"no Kafka broker answers at {bootstrap_servers} ({error}); start one or leave the address out, "
