@@ -10,7 +10,7 @@ from multiprocessing.util import Finalize, register_after_fork
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from tracecheck_instrumentation import sending
+from tracecheck_instrumentation import propagation, sending
 from tracecheck_instrumentation.adapters import installed, load
 from tracecheck_instrumentation.health import harmless, ignored
 
@@ -42,6 +42,7 @@ def configure(service_name: str, *, correlation_header: bool = False, handle_sig
             return
         _configured = True
         sending.write_correlation_header = correlation_header
+        propagation.use_unless_chosen()
         if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() != "true":
             from tracecheck_instrumentation.sdk import set_up
 
