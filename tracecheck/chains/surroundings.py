@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tracecheck.semconv import FLUSH_COUNT, FLUSH_SPAN
+from tracecheck.semconv import FLUSH_COUNT, FLUSH_SPAN, START_SPAN
 from tracecheck.store import Reader
 
 
@@ -14,7 +14,7 @@ class InstanceSeen:
     """One process instance that exported spans.
 
     `flushed`: it sent a flush mark. `spans_marked` is the span count its latest mark states (None without a mark);
-    `spans_stored` is how many of its spans are stored, flush marks left out on both sides; a start mark counts.
+    `spans_stored` is how many of its spans are stored, start and flush marks left out on both sides.
     """
 
     service: str
@@ -62,15 +62,16 @@ LAST = """
     from span_rows where $run_id::varchar is null or run_id = $run_id
 """
 
-MARKS: dict[str, str | None] = {"flush_span": FLUSH_SPAN, "flush_count": FLUSH_COUNT}
+MARKS: dict[str, str | None] = {"flush_span": FLUSH_SPAN, "start_span": START_SPAN, "flush_count": FLUSH_COUNT}
 
 INSTANCES = """
     select service, instance,
         coalesce(bool_or(name = $flush_span), false) as flushed,
         arg_max(attr_ints[list_position(string_split(attr_int_keys, chr(31)), $flush_count)], start_unix_nano)
             filter (name = $flush_span) as spans_marked,
-        count(*) filter (name <> $flush_span and not conflicting)
-            + count(distinct (trace_id, span_id)) filter (name <> $flush_span and conflicting) as spans_stored,
+        count(*) filter (name not in ($flush_span, $start_span) and not conflicting)
+            + count(distinct (trace_id, span_id)) filter (name not in ($flush_span, $start_span) and conflicting)
+            as spans_stored,
         max(end_unix_nano) as last_seen_unix_nano
     from span_rows
     where $run_id::varchar is null or (service, coalesce(instance, '')) in (
