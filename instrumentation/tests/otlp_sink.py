@@ -35,11 +35,11 @@ class Sink:
             return [found for found in self._arrived if name is None or found[1].name == name]
 
     def counts(self) -> dict[str, int]:
-        """Per process instance, how many spans arrived besides flush marks."""
+        """Per process instance, how many spans arrived besides marks."""
         found: dict[str, int] = {}
         for resource, span in self.spans():
             found.setdefault(resource["service.instance.id"], 0)
-            found[resource["service.instance.id"]] += span.name != "tracecheck.flush"
+            found[resource["service.instance.id"]] += span.name not in ("tracecheck.start", "tracecheck.flush")
         return found
 
     def marks(self) -> dict[str, int]:

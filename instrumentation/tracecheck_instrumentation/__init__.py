@@ -12,12 +12,22 @@ from tracecheck_instrumentation.consuming import instrumented, process, retry_he
 from tracecheck_instrumentation.correlation import correlation, correlation_id, run_id, set_correlation_id
 from tracecheck_instrumentation.fanin import effect, join
 from tracecheck_instrumentation.health import health
+from tracecheck_instrumentation.idempotency import MemorySeen, SeenStore, SqlSeen, already_seen, once
+from tracecheck_instrumentation.ingress import asgi, correlation_from, wsgi
+from tracecheck_instrumentation.logs import LogIds
 from tracecheck_instrumentation.scope import capture, restore, with_context
 
 __all__ = [
+    "LogIds",
+    "MemorySeen",
+    "SeenStore",
+    "SqlSeen",
+    "already_seen",
+    "asgi",
     "capture",
     "configure",
     "correlation",
+    "correlation_from",
     "correlation_id",
     "effect",
     "flush",
@@ -25,10 +35,12 @@ __all__ = [
     "instrument",
     "instrumented",
     "join",
+    "once",
     "process",
     "restore",
     "retry_headers",
     "run_id",
     "set_correlation_id",
     "with_context",
+    "wsgi",
 ]

@@ -10,7 +10,7 @@ from multiprocessing.util import Finalize, register_after_fork
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from tracecheck_instrumentation import propagation, sending
+from tracecheck_instrumentation import logs, propagation, sending
 from tracecheck_instrumentation.adapters import installed, load
 from tracecheck_instrumentation.health import harmless, ignored
 
@@ -24,7 +24,13 @@ EXIT_FLUSH_SECONDS = 5.0
 
 
 @harmless
-def configure(service_name: str, *, correlation_header: bool = False, handle_sigterm: bool = True) -> None:
+def configure(
+    service_name: str,
+    *,
+    correlation_header: bool = False,
+    handle_sigterm: bool = True,
+    log_correlation: bool | None = None,
+) -> None:
     """Send this service's spans by OTLP and keep its message chains whole. Call once, before clients are made.
 
     Sets up the OpenTelemetry SDK as the `OTEL_*` variables say, patches the messaging clients that are installed, and
@@ -35,6 +41,8 @@ def configure(service_name: str, *, correlation_header: bool = False, handle_sig
         service_name: Name of the service; `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` win over it.
         correlation_header: Also write the correlation id into a `correlation-id` message header.
         handle_sigterm: Flush when SIGTERM comes and the service has no handler of its own; it then ends as ever.
+        log_correlation: Give every log record `correlation_id`, `run_id`, `trace_id` and `span_id`; None leaves it to
+            `OTEL_PYTHON_LOG_CORRELATION`.
     """
     global _configured, _pipeline
     with _lock:
@@ -43,6 +51,8 @@ def configure(service_name: str, *, correlation_header: bool = False, handle_sig
         _configured = True
         sending.write_correlation_header = correlation_header
         propagation.use_unless_chosen()
+        if logs.wanted(log_correlation):
+            logs.add_to_all_loggers()
         if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() != "true":
             from tracecheck_instrumentation.sdk import set_up
 

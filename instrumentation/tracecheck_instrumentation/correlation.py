@@ -18,7 +18,7 @@ from tracecheck_instrumentation.scope import release
 def correlation(correlation_id: str | None = None) -> Iterator[str]:
     """Everything sent inside the block belongs to this correlation id (a new UUID if None), which is yielded."""
     chosen = identifier(correlation_id) or ids.new_id()
-    token = context_api.attach(_with(names.CORRELATION_ID, chosen, context_api.get_current()))
+    token = context_api.attach(with_correlation_id(chosen, context_api.get_current()))
     _mark_current_span(chosen)
     try:
         yield chosen
@@ -29,8 +29,13 @@ def correlation(correlation_id: str | None = None) -> Iterator[str]:
 def set_correlation_id(correlation_id: str) -> None:
     """Set the correlation id from here to the end of the enclosing handler, request or `correlation` block."""
     if chosen := identifier(correlation_id):
-        context_api.attach(_with(names.CORRELATION_ID, chosen, context_api.get_current()))
+        context_api.attach(with_correlation_id(chosen, context_api.get_current()))
         _mark_current_span(chosen)
+
+
+def with_correlation_id(correlation_id: str, context: Context) -> Context:
+    """Return `context` with this correlation id."""
+    return _with(names.CORRELATION_ID, correlation_id, context)
 
 
 def correlation_id(context: Context | None = None) -> str | None:
@@ -40,30 +45,41 @@ def correlation_id(context: Context | None = None) -> str | None:
 
 def run_id(context: Context | None = None) -> str | None:
     """Return the test run this context belongs to: its baggage, else `TRACECHECK_RUN_ID`, else None."""
-    return identifier(baggage.get_baggage(names.RUN_ID, context)) or identifier(os.environ.get("TRACECHECK_RUN_ID"))
+    return identifier(baggage.get_baggage(names.RUN_ID, context)) or _own_run_id()
 
 
-def identified(context: Context, trace_id: int) -> Context:
-    """Return `context` with a correlation id, and with the run id if there is one.
+def identified(context: Context, trace_id: int) -> tuple[Context, dict[str, AttributeValue]]:
+    """Return `context` with a correlation id, with the run id if there is one, and both as attributes.
 
     Where none was chosen, the trace's own id (32 hex digits) serves: all first sends of one handler then agree on it
     without anything to remember. Without a trace it is a new UUID.
     """
-    if correlation_id(context) is None:
-        context = _with(names.CORRELATION_ID, f"{trace_id:032x}" if trace_id else ids.new_id(), context)
-    if (run := run_id(context)) and baggage.get_baggage(names.RUN_ID, context) != run:
-        context = _with(names.RUN_ID, run, context)
-    return context
+    carried = baggage.get_all(context)
+    chosen = identifier(carried.get(names.CORRELATION_ID))
+    if chosen is None:
+        chosen = f"{trace_id:032x}" if trace_id else ids.new_id()
+        context = with_correlation_id(chosen, context)
+    found: dict[str, AttributeValue] = {names.CORRELATION_ID: chosen, names.CONVERSATION_ID: chosen}
+    if run := identifier(carried.get(names.RUN_ID)) or _own_run_id():
+        found[names.RUN_ID] = run
+        if run != carried.get(names.RUN_ID):
+            context = _with(names.RUN_ID, run, context)
+    return context, found
 
 
 def id_attributes(context: Context | None) -> dict[str, AttributeValue]:
     """Return the ids in `context` as attributes of a messaging span."""
+    carried = baggage.get_all(context)
     found: dict[str, AttributeValue] = {}
-    if chosen := correlation_id(context):
+    if chosen := identifier(carried.get(names.CORRELATION_ID)):
         found[names.CORRELATION_ID] = found[names.CONVERSATION_ID] = chosen
-    if run := run_id(context):
+    if run := identifier(carried.get(names.RUN_ID)) or _own_run_id():
         found[names.RUN_ID] = run
     return found
+
+
+def _own_run_id() -> str | None:
+    return identifier(os.environ.get("TRACECHECK_RUN_ID"))
 
 
 def _with(key: str, value: str, context: Context) -> Context:

@@ -22,6 +22,8 @@ OWN_FIELDS = frozenset(
     {names.EVENT_ID_HEADER, names.RETRY_OF_HEADER, names.CORRELATION_HEADER, *names.CLOUD_EVENT_ID_HEADERS}
 )
 
+BYTES = (bytes, bytearray, memoryview)  # as a union it would be made anew for each header
+
 Carrier = Iterable[tuple[Any, Any]] | Mapping[Any, Any] | None
 
 
@@ -110,7 +112,7 @@ _fields_of: dict[int, tuple[Any, frozenset[str]]] = {}
 
 
 def _text(value: object) -> str | None:
-    if isinstance(value, bytes | bytearray | memoryview):
+    if isinstance(value, BYTES):
         raw = bytes(value)
         if len(raw) > MAX_FIELD_BYTES:
             ignored("header_oversized")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from opentelemetry.util.types import AttributeValue
 
 from tracecheck_instrumentation import names
-from tracecheck_instrumentation.headers import Carrier
+from tracecheck_instrumentation.headers import BYTES, Carrier
 
 MAX_KEY_LENGTH = 1024
 """A message key on a span is cut here; keys are for telling messages apart, not for carrying them."""
@@ -25,9 +25,13 @@ class Endpoint:
     subscription: str | None = None
     server_address: str | None = None
     server_port: int | None = None
+    _attributes: dict[str, AttributeValue] = field(init=False, repr=False, compare=False)
 
     def attributes(self) -> dict[str, AttributeValue]:
         """Return the attributes all spans of this client share."""
+        return dict(self._attributes)
+
+    def __post_init__(self) -> None:
         found: dict[str, AttributeValue] = {names.SYSTEM: self.system}
         if self.client_id:
             found[names.CLIENT_ID] = self.client_id
@@ -39,7 +43,7 @@ class Endpoint:
             found[names.SERVER_ADDRESS] = self.server_address
             if self.server_port is not None:
                 found[names.SERVER_PORT] = self.server_port
-        return found
+        object.__setattr__(self, "_attributes", found)  # once, for a client sends many messages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +100,7 @@ def key_text(key: object) -> str | None:
     """Return a message key as text (bytes that are no UTF-8 as hex), or None for no key or one without a plain form."""
     if isinstance(key, str):
         return key[:MAX_KEY_LENGTH]
-    if isinstance(key, bytes | bytearray | memoryview):
+    if isinstance(key, BYTES):
         raw = bytes(key[:MAX_KEY_LENGTH])
         try:
             return raw.decode()

@@ -27,6 +27,8 @@ EFFECT_KEY = "tracecheck.effect.key"
 START_SPAN = "tracecheck.start"
 """Sign of life: the first span of a process instance, so that a reader knows it before it has done anything."""
 FLUSH_SPAN = "tracecheck.flush"
+MARKS = (START_SPAN, FLUSH_SPAN)
+"""Spans about the process instance; neither side counts them."""
 FLUSH_SPAN_COUNT = "tracecheck.flush.span_count"
 FLUSH_SAMPLED_OUT_COUNT = "tracecheck.flush.sampled_out_count"
 

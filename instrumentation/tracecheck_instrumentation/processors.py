@@ -34,7 +34,7 @@ class IdsFromBaggage(SpanProcessor):
 
 
 class SpanCount(SpanProcessor):
-    """Counts what is handed to the exporter: every sampled span that ended in this process, except flush marks."""
+    """Counts what is handed to the exporter: every sampled span that ended in this process, except our marks."""
 
     def __init__(self) -> None:
         self._start_over()
@@ -48,7 +48,7 @@ class SpanCount(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Count a span that the batch processor beside us takes as well."""
-        if span.context is not None and span.context.trace_flags.sampled and span.name != names.FLUSH_SPAN:
+        if span.context is not None and span.context.trace_flags.sampled and span.name not in names.MARKS:
             with self._lock:
                 self._count += 1
 
@@ -77,7 +77,7 @@ class KeepsMarks(Sampler):
         trace_state: TraceState | None = None,
     ) -> SamplingResult:
         """Sample our marks always; anything else as configured."""
-        if name in (names.FLUSH_SPAN, names.START_SPAN):
+        if name in names.MARKS:
             return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes)
         result = self._configured.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
         if result.decision is not Decision.RECORD_AND_SAMPLE:

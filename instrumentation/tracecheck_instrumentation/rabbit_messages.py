@@ -6,6 +6,7 @@ where it is the queue. The queue a message was taken from is its subscription.
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from opentelemetry.util.types import AttributeValue
@@ -16,6 +17,7 @@ from tracecheck_instrumentation.sending import Sending, start_send
 from tracecheck_instrumentation.tracing import tracer
 
 
+@lru_cache(maxsize=256)
 def rabbit(address: str | None, port: int | None, queue: str | None = None) -> Endpoint:
     """Return who talks to RabbitMQ, taking from `queue`."""
     return Endpoint(system="rabbitmq", server_address=address, server_port=port, subscription=queue)

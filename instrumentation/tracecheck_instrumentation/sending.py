@@ -14,7 +14,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 from opentelemetry.util.types import AttributeValue
 
 from tracecheck_instrumentation import ids, names
-from tracecheck_instrumentation.correlation import correlation_id, id_attributes, identified
+from tracecheck_instrumentation.correlation import correlation_id, identified
 from tracecheck_instrumentation.handling import current_event_id
 from tracecheck_instrumentation.headers import (
     clean,
@@ -97,16 +97,17 @@ def start_send(tracer: Tracer, endpoint: Endpoint, message: Message) -> tuple[Se
     """
     fields = read_fields(message.carrier)
     context = context_api.get_current()
-    if not trace.get_current_span(context).get_span_context().is_valid and context_fields() & fields.keys():
+    cause = trace.get_current_span(context).get_span_context()
+    if fields and not cause.is_valid and context_fields() & fields.keys():
         carried = extract(fields, onto=clean(context))
-        if trace.get_current_span(carried).get_span_context().is_valid:
-            context = carried
-    context = identified(context, trace.get_current_span(context).get_span_context().trace_id)
+        if (brought := trace.get_current_span(carried).get_span_context()).is_valid:
+            context, cause = carried, brought
+    context, identity = identified(context, cause.trace_id)
     event, event_header = _event_id(fields)
 
     attributes = endpoint.attributes()
     attributes |= message.attributes()
-    attributes |= id_attributes(context)
+    attributes |= identity
     attributes[names.OPERATION_NAME] = attributes[names.OPERATION_TYPE] = "send"
     attributes[message.event_id_attribute] = event
     if retry_of := identifier(fields.get(names.RETRY_OF_HEADER)):

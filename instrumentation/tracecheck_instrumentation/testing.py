@@ -1,8 +1,10 @@
-"""For the tests of an instrumented service: its spans in memory, ids that count up, a clock that steps.
+"""For the tests of an instrumented service: spans and a broker in memory, ids that count up, a clock that steps.
 
 with captured_spans() as spans:
     producer.send("orders", b"...").get()
     assert spans.wait_for("send orders").attributes["messaging.kafka.offset"] == 0
+
+`FakeBroker` gives producers and consumers without a broker, which keep the contract of the real clients.
 """
 
 import itertools
@@ -19,8 +21,20 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 
 from tracecheck_instrumentation import attempts, ids, tracing
 from tracecheck_instrumentation.adapters import Instrumentor, installed, load
+from tracecheck_instrumentation.adapters.fake_client import FakeBroker, FakeConsumer, FakeProducer, FakeRecord
 from tracecheck_instrumentation.health import ignored
 from tracecheck_instrumentation.processors import IdsFromBaggage
+
+__all__ = [
+    "CapturedSpans",
+    "CountingIds",
+    "FakeBroker",
+    "FakeConsumer",
+    "FakeProducer",
+    "FakeRecord",
+    "SteppingClock",
+    "captured_spans",
+]
 
 
 class CapturedSpans(SpanProcessor):

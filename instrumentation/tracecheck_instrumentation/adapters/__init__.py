@@ -77,7 +77,7 @@ def delivery_of(record: object, consumer: object = None, group: str | None = Non
     return None if adapter is None else adapter.delivery(record, consumer, group)
 
 
-_BY_MODULE = {**ADAPTERS, "cimpl": "confluent_kafka_client"}
+_BY_MODULE = {**ADAPTERS, "cimpl": "confluent_kafka_client", "tracecheck_instrumentation": "fake_client"}
 """By the top module a type says it is from; confluent-kafka's own types do not name their package."""
 
 _by_type: dict[type, Adapter | None] = {}
