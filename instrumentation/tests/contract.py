@@ -16,10 +16,11 @@ from opentelemetry.trace import SpanKind, StatusCode
 from tracecheck_instrumentation import correlation, effect, health, join, with_context
 from tracecheck_instrumentation.testing import CapturedSpans
 
+from instrumentation.tests.contract_conventions import ConventionsContract
 from instrumentation.tests.driver import Driver, Out, Seen
 
 
-class ClientContract(ABC):
+class ClientContract(ConventionsContract, ABC):
     """The suite. A subclass provides the fixture `driver`."""
 
     @pytest.fixture

@@ -13,7 +13,8 @@ from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Link, Span, SpanKind, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
-from tracecheck_instrumentation import attempts, names
+from tracecheck_instrumentation import attempts, conventions, names
+from tracecheck_instrumentation.conventions import spelled
 from tracecheck_instrumentation.correlation import correlation_id, id_attributes
 from tracecheck_instrumentation.headers import clean, event_id, extract, identifier, read_fields
 from tracecheck_instrumentation.health import harmless
@@ -104,7 +105,7 @@ def _link(message: Message, context: Context, fields: dict[str, str]) -> Link | 
     attributes = message.identity()
     if found := event_id(fields):
         attributes[message.event_id_attribute] = found
-    return Link(cause, attributes)
+    return Link(cause, spelled(attributes))
 
 
 def _start_one(endpoint: Endpoint, message: Message) -> tuple[Span, Context]:
@@ -113,8 +114,12 @@ def _start_one(endpoint: Endpoint, message: Message) -> tuple[Span, Context]:
     ambient = trace.get_current_span().get_span_context()
     # Conventions: the message's context may be the parent of a single message, and is then linked as well; an ambient
     # span that had to give way becomes a link. Without a message context the ambient span stays the parent.
-    links = [Link(span) for span in (cause, ambient) if span.is_valid] if cause.is_valid else []
-    parent = context if cause.is_valid else trace.set_span_in_context(trace.get_current_span(), context)
+    # Asked for links only, the message's context is linked and no more.
+    if conventions.link_only() and cause.is_valid:
+        links, continued = [Link(cause)], False
+    else:
+        links, continued = [Link(span) for span in (cause, ambient) if cause.is_valid and span.is_valid], cause.is_valid
+    parent = context if continued else trace.set_span_in_context(trace.get_current_span(), context)
 
     attributes = _process_attributes(endpoint) | message.attributes() | id_attributes(context)
     if found := event_id(fields):
@@ -124,7 +129,7 @@ def _start_one(endpoint: Endpoint, message: Message) -> tuple[Span, Context]:
     if retry_of := identifier(fields.get(names.RETRY_OF_HEADER)):
         attributes[names.RETRY_OF] = retry_of
     attributes[names.ATTEMPT] = max(message.delivered_before + 1, _attempt(endpoint, message, found))
-    span = tracer().start_span(f"process {message.destination}", parent, SpanKind.CONSUMER, attributes, links)
+    span = tracer().start_span(f"process {message.destination}", parent, SpanKind.CONSUMER, spelled(attributes), links)
     return span, context_api.set_value(_HANDLED, (message, found), trace.set_span_in_context(span, context))
 
 
@@ -146,7 +151,7 @@ def _start_batch(endpoint: Endpoint, messages: Sequence[Message]) -> tuple[Span,
             context = baggage.set_baggage(key, shared, context)
     parent = trace.set_span_in_context(trace.get_current_span(), context)
     name = f"process {','.join(sorted(destinations))}"
-    span = tracer().start_span(name, parent, SpanKind.CONSUMER, attributes, links)
+    span = tracer().start_span(name, parent, SpanKind.CONSUMER, spelled(attributes), links)
     return span, trace.set_span_in_context(span, context)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from opentelemetry import baggage, propagate, trace
 from opentelemetry.context import Context
 
-from tracecheck_instrumentation import names
+from tracecheck_instrumentation import cloudevents, names
 from tracecheck_instrumentation.health import ignored
 
 MAX_FIELD_BYTES = 8192
@@ -30,7 +30,9 @@ Carrier = Iterable[tuple[Any, Any]] | Mapping[Any, Any] | None
 def read_fields(carrier: Carrier) -> dict[str, str]:
     """Return the headers that concern us, by lower-case name.
 
-    A name that comes twice counts with its last value: appending setters put the newest last.
+    A name that comes twice counts with its last value. For HTTP the recommendation begins a new trace instead, since
+    nobody can tell which is true; of message headers one can: forwarded ones are appended to, so the newest is last.
+    A CloudEvent's trace context stands in where the message has none.
     """
     if not carrier:
         return {}
@@ -54,6 +56,7 @@ def read_fields(carrier: Carrier) -> dict[str, str]:
         if lower in fields:
             ignored("header_repeated")
         fields[lower] = text
+    cloudevents.adopt(fields)
     return fields
 
 
@@ -107,7 +110,7 @@ def clean(context: Context) -> Context:
     return trace.set_span_in_context(trace.INVALID_SPAN, baggage.clear(context)) if context else context
 
 
-_OWN_LOWER = frozenset(name.lower() for name in OWN_FIELDS)
+_OWN_LOWER = frozenset(name.lower() for name in OWN_FIELDS | cloudevents.EXTENSION_HEADERS)
 _fields_of: dict[int, tuple[Any, frozenset[str]]] = {}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from opentelemetry.trace import SpanKind
 
 from tracecheck_instrumentation import names
+from tracecheck_instrumentation.conventions import spelled
 from tracecheck_instrumentation.handling import message_link
 from tracecheck_instrumentation.messages import Endpoint, Message
 from tracecheck_instrumentation.tracing import tracer
@@ -56,7 +57,7 @@ def fetched(endpoint: Endpoint, messages: Sequence[Message], started_unix_nano: 
         attributes[names.DESTINATION] = destinations[0]
     links = [link for message in messages if (link := message_link(message))]
     name = f"poll {','.join(destinations)}"
-    tracer().start_span(name, None, SpanKind.CLIENT, attributes, links, start_time=started_unix_nano).end()
+    tracer().start_span(name, None, SpanKind.CLIENT, spelled(attributes), links, start_time=started_unix_nano).end()
 
 
 _fetched_by: dict[tuple[str, int | None], Endpoint | None] = {}

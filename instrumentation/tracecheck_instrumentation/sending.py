@@ -13,7 +13,8 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 from opentelemetry.util.types import AttributeValue
 
-from tracecheck_instrumentation import ids, names
+from tracecheck_instrumentation import cloudevents, ids, names
+from tracecheck_instrumentation.conventions import spelled
 from tracecheck_instrumentation.correlation import correlation_id, identified
 from tracecheck_instrumentation.handling import current_event_id
 from tracecheck_instrumentation.headers import (
@@ -63,7 +64,7 @@ class Sending:
         if offset is not None and offset >= 0:
             place[names.OFFSET] = offset
         if place:
-            self.span.set_attributes(place)
+            self.span.set_attributes(spelled(place))
         self._end()
 
     @harmless
@@ -112,12 +113,14 @@ def start_send(tracer: Tracer, endpoint: Endpoint, message: Message) -> tuple[Se
     attributes[message.event_id_attribute] = event
     if retry_of := identifier(fields.get(names.RETRY_OF_HEADER)):
         attributes[names.RETRY_OF] = retry_of
-    span = tracer.start_span(f"send {message.destination}", context, SpanKind.PRODUCER, attributes)
+    span = tracer.start_span(f"send {message.destination}", context, SpanKind.PRODUCER, spelled(attributes))
 
     own = [(names.EVENT_ID_HEADER, event)] if event_header else []
     if write_correlation_header and (chosen := correlation_id(context)):
         own.append((names.CORRELATION_HEADER, chosen))
-    sending = Sending(span, trace.set_span_in_context(span, context), event, own)
+    onward = trace.set_span_in_context(span, context)
+    own += cloudevents.extension(fields, onward)
+    sending = Sending(span, onward, event, own)
     replaced = context_fields() | {name for name, _ in own}
     if sending.span.is_recording():
         _remember(sending)

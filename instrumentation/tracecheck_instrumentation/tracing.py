@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 from opentelemetry import trace
 from opentelemetry.trace import Tracer, TracerProvider
 
-from tracecheck_instrumentation import names
+from tracecheck_instrumentation import conventions, names
 
 
 def tracer() -> Tracer:
@@ -14,7 +14,8 @@ def tracer() -> Tracer:
 
 
 def use_provider(provider: TracerProvider | None) -> None:
-    """Make spans with `provider` from now on; None returns to the global one."""
+    """Make spans with `provider` from now on; None returns to the global one. Reads the environment."""
+    conventions.read_environment()
     global _tracer
     _tracer = None if provider is None else _made_by(provider)
 
