@@ -10,6 +10,7 @@ from kafka.admin import NewTopic, OffsetSpec
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from tracecheck.errors import BrokerUnavailable, EnvironmentFault
+from tracecheck.probe.brokers.reach import require_listener
 
 READERS = (
     ("inventory", ("orders",)),
@@ -33,6 +34,7 @@ class Bus:
         self.bootstrap_servers = bootstrap_servers
         self._partitions: dict[str, list[int]] = {}
         self._began: dict[tuple[str, TopicPartition], int] = {}
+        require_listener("Kafka", bootstrap_servers)
         try:
             self._admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers, bootstrap_timeout_ms=10_000)
         except KafkaError as error:

@@ -2,6 +2,7 @@
 
 from tracecheck.errors import BrokerUnavailable, UsageError
 from tracecheck.probe.brokers.protocol import Outgoing, Published
+from tracecheck.probe.brokers.reach import require_listener
 
 ACKNOWLEDGE_WITHIN_S = 10.0
 
@@ -18,6 +19,7 @@ class KafkaBroker:
         except ImportError as absent:
             msg = "kafka-python is not installed; run: pip install 'tracecheck[kafka]'"
             raise UsageError(msg) from absent
+        require_listener("Kafka", bootstrap_servers)
         self._fault = KafkaError
         self._address = bootstrap_servers
         try:
