@@ -20,7 +20,7 @@ from tracecheck_instrumentation.headers import clean, event_id, extract, identif
 from tracecheck_instrumentation.health import harmless
 from tracecheck_instrumentation.messages import Endpoint, Message
 from tracecheck_instrumentation.scope import release
-from tracecheck_instrumentation.tracing import tracer
+from tracecheck_instrumentation.tracing import described, tracer
 
 _HANDLED = context_api.create_key("tracecheck-handled")
 """The message being handled, and its event id."""
@@ -67,7 +67,7 @@ class Handling:
         """Close the span, with `error` if the handler left by one; the earlier context is current again."""
         if error is not None and not isinstance(error, GeneratorExit) and self._span.is_recording():
             self._span.set_attribute(names.ERROR_TYPE, type(error).__name__ if not isinstance(error, str) else "_OTHER")
-            self._span.set_status(Status(StatusCode.ERROR, str(error)))
+            self._span.set_status(Status(StatusCode.ERROR, described(error)))
             if isinstance(error, BaseException):
                 self._span.record_exception(error)
         if not self._nested:
@@ -111,7 +111,8 @@ def _link(message: Message, context: Context, fields: dict[str, str]) -> Link | 
 def _start_one(endpoint: Endpoint, message: Message) -> tuple[Span, Context]:
     context, fields = message_context(message)
     cause = trace.get_current_span(context).get_span_context()
-    ambient = trace.get_current_span().get_span_context()
+    around = trace.get_current_span()
+    ambient = around.get_span_context()
     # Conventions: the message's context may be the parent of a single message, and is then linked as well; an ambient
     # span that had to give way becomes a link. Without a message context the ambient span stays the parent.
     # Asked for links only, the message's context is linked and no more.
@@ -119,9 +120,11 @@ def _start_one(endpoint: Endpoint, message: Message) -> tuple[Span, Context]:
         links, continued = [Link(cause)], False
     else:
         links, continued = [Link(span) for span in (cause, ambient) if cause.is_valid and span.is_valid], cause.is_valid
-    parent = context if continued else trace.set_span_in_context(trace.get_current_span(), context)
+    parent = context if continued else trace.set_span_in_context(around, context)
 
-    attributes = _process_attributes(endpoint) | message.attributes() | id_attributes(context)
+    attributes = _process_attributes(endpoint)
+    attributes |= message.attributes()
+    attributes |= id_attributes(context)
     if found := event_id(fields):
         attributes[message.event_id_attribute] = found
     if message.time_unix_nano is not None:

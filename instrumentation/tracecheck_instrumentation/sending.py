@@ -28,6 +28,7 @@ from tracecheck_instrumentation.headers import (
 )
 from tracecheck_instrumentation.health import harmless
 from tracecheck_instrumentation.messages import Endpoint, Message
+from tracecheck_instrumentation.tracing import described
 
 MAX_OPEN = 50_000
 """Sends that may wait for their acknowledgement at once; about 100 MB of spans. Beyond it a span ends when queued."""
@@ -74,7 +75,7 @@ class Sending:
             return
         kind = type(error).__name__ if isinstance(error, BaseException) else error
         self.span.set_attribute(names.ERROR_TYPE, kind)
-        self.span.set_status(Status(StatusCode.ERROR, str(error)))
+        self.span.set_status(Status(StatusCode.ERROR, described(error)))
         if isinstance(error, BaseException):
             self.span.record_exception(error)
         self._end()

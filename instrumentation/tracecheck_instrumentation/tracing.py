@@ -20,6 +20,11 @@ def use_provider(provider: TracerProvider | None) -> None:
     _tracer = None if provider is None else _made_by(provider)
 
 
+def described(error: BaseException | str) -> str:
+    """Return an error as the SDK describes one in a span's status: its type first, without which many say nothing."""
+    return error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+
+
 def _global_tracer() -> Tracer:
     # A proxy tracer finds the real provider once it is set, so this one can be kept.
     global _global
