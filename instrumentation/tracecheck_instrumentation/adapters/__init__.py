@@ -64,7 +64,8 @@ def adapter_of(thing: object) -> Adapter | None:
     if kind is tuple and len(thing) == 3 and type(thing[0]).__module__ == "pika.spec":  # type: ignore[arg-type,index]
         kind = type(thing[0])  # type: ignore[index]
     if kind not in _by_type:
-        clients = (base.__module__.partition(".")[0] for base in kind.__mro__)
+        # From the root, for a class of ours may stand in for a client's.
+        clients = (base.__module__.partition(".")[0] for base in reversed(kind.__mro__))
         name = next((_BY_MODULE[client] for client in clients if client in _BY_MODULE), None)
         _by_type[kind] = None if name is None else load(name)
     return _by_type[kind]
