@@ -34,6 +34,7 @@ _UPSTREAM = Upstream(
     "opentelemetry.instrumentation.confluent_kafka",
     "ConfluentKafkaInstrumentor",
     ((confluent_kafka, "Producer"), (confluent_kafka, "Consumer")),
+    forgets=(("AutoInstrumentedConsumer", "consume"), ("AutoInstrumentedConsumer", "close")),
 )
 
 
