@@ -13,14 +13,15 @@ import pytest
 from opentelemetry import baggage, trace
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
-from tracecheck_instrumentation import correlation, effect, health, join, with_context
+from tracecheck_instrumentation import correlation, effect, join, with_context
 from tracecheck_instrumentation.testing import CapturedSpans
 
 from instrumentation.tests.contract_conventions import ConventionsContract
+from instrumentation.tests.contract_headers import HeadersContract
 from instrumentation.tests.driver import Driver, Out, Seen
 
 
-class ClientContract(ConventionsContract, ABC):
+class ClientContract(ConventionsContract, HeadersContract, ABC):
     """The suite. A subclass provides the fixture `driver`."""
 
     @pytest.fixture
@@ -308,52 +309,6 @@ class ClientContract(ConventionsContract, ABC):
         assert other.context.span_id in {link.context.span_id for link in processed.links}
         (mark,) = processed.events
         assert (mark.name, mark.attributes["tracecheck.effect.key"]) == ("tracecheck.effect", "ship-1")
-
-    @pytest.mark.parametrize(
-        ("name", "value"),
-        [
-            ("traceparent", b"\xff\xfe"),
-            ("traceparent", b"00-zz-yy-01"),
-            ("traceparent", b"0" * 20_000),
-            ("baggage", b"a=" + b"b" * 20_000),
-            ("baggage", b"\xff"),
-            ("correlation-id", b"x" * 5_000),
-            ("tracecheck-event-id", b"a\nb"),
-            ("", b""),
-        ],
-    )
-    def test_a_hostile_header_costs_its_own_value_and_nothing_else(
-        self, driver: Driver, spans: CapturedSpans, name: str, value: bytes
-    ) -> None:
-        place, seen = driver.fresh(), []
-        driver.send_raw(Out(destination=place, headers=[(name, value)]))
-
-        driver.handle(place, lambda record: seen.append(record) or [])
-
-        assert len(seen) == 1
-        processed = spans.wait_for(f"process {place}")
-        assert processed.parent is None
-        assert "messaging.message.id" not in processed.attributes or driver.system == "rabbitmq"
-
-    def test_of_two_trace_contexts_the_one_written_last_counts(self, driver: Driver, spans: CapturedSpans) -> None:
-        old, new = b"00-" + b"1" * 32 + b"-" + b"1" * 16 + b"-01", b"00-" + b"2" * 32 + b"-" + b"2" * 16 + b"-01"
-        place, repeated = driver.fresh(), health().get("header_repeated", 0)
-        driver.send_raw(Out(destination=place, headers=[("traceparent", old), ("traceparent", new)]))
-
-        driver.handle(place, lambda _: [])
-
-        processed = spans.wait_for(f"process {place}")
-        assert processed.parent is not None
-        assert int("2" * 16, 16) == processed.parent.span_id
-        assert driver.system == "rabbitmq" or health()["header_repeated"] > repeated
-
-    def test_a_legacy_correlation_header_fills_in_for_baggage(self, driver: Driver, spans: CapturedSpans) -> None:
-        place = driver.fresh()
-        driver.send_raw(Out(destination=place, headers=[("correlation-id", b"legacy-1")]))
-
-        driver.handle(place, lambda _: [])
-
-        assert spans.wait_for(f"process {place}").attributes["correlation.id"] == "legacy-1"
 
 
 def event_id_of(span: ReadableSpan) -> str:
