@@ -1,6 +1,7 @@
 """kafka-python passes the contract, on a real broker; and what is special about it."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from typing import Any
 from uuid import uuid4
 
@@ -179,14 +180,14 @@ def test_a_wrong_call_fails_as_without_us(driver: KafkaPythonDriver, spans: Capt
     place = driver.fresh()
     with pytest.raises(TypeError):
         driver.producer.send(place, b"1", value=b"2")
-    with pytest.raises(ValueError, match="Need at least one"):
+    with pytest.raises((ValueError, AssertionError), match="Need at least one"):  # of 3.x, of 2.x
         driver.producer.send(place)
     assert StatusCode.ERROR is spans.wait_for(f"send {place}").status.status_code
 
 
 def test_a_send_is_not_delayed_until_its_acknowledgement(driver: KafkaPythonDriver, spans: CapturedSpans) -> None:
     place = driver.fresh()
-    with KafkaProducer(bootstrap_servers=driver.address, linger_ms=300) as producer:
+    with closing(KafkaProducer(bootstrap_servers=driver.address, linger_ms=300)) as producer:
         future = producer.send(place, b"1")
         assert not future.is_done
         assert spans.named(f"send {place}") == []

@@ -1,4 +1,4 @@
-"""kafka-python 2.x and 3.x.
+"""kafka-python 2.x and 3.x; the contract suite was run with 2.3.3 and 3.0.12.
 
 Builds on opentelemetry-instrumentation-kafka-python: it patches `KafkaProducer.send` and injects; the span it injects
 is ours (current names, ended by the delivery report), and because its instrumentor is in use it cannot be switched on
