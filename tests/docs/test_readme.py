@@ -13,8 +13,8 @@ STEPS = blocks(README)
 SETUP = ("pip install", "make ")
 
 
-def test_every_file_and_command_of_the_readme_does_what_it_says(tmp_path: Path, embedded_broker: str):
-    run_document(README, tmp_path, {"KAFKA": embedded_broker}, leave_out=SETUP)
+def test_every_file_and_command_of_the_readme_does_what_it_says(tmp_path: Path, broker_of_its_own: str):
+    run_document(README, tmp_path, {"KAFKA": broker_of_its_own}, leave_out=SETUP)
 
 
 @pytest.mark.parametrize("line", [step.line for step in STEPS if isinstance(step, Command)])

@@ -38,6 +38,13 @@ def embedded_broker() -> Iterator[str]:
         yield bootstrap
 
 
+@pytest.fixture
+def broker_of_its_own() -> Iterator[str]:
+    """The bootstrap address of an embedded broker for one test: for examples, whose topics have plain names."""
+    with broker.embedded_broker() as bootstrap:
+        yield bootstrap
+
+
 @pytest.fixture(scope="session")
 def kafka_broker(services_folder: Path | None) -> Iterator[str]:
     """The bootstrap address of Apache Kafka."""
