@@ -41,6 +41,8 @@ class FakeDriver(Driver):
                 for record in instrumented(consumer):
                     self.send(*handler(seen(record)))
                     handled += 1
+                    if handled == count:
+                        break
                 if handled < count:
                     until(lambda so_far=handled: len(self.broker.records(destination)) > so_far)
             except ValueError:
@@ -55,7 +57,7 @@ class FakeDriver(Driver):
                 self.send(*handler(seen(record)))
 
     def handle_batch(self, destination: str, handler: Callable[[list[Seen]], Iterable[Out]], *, count: int) -> None:
-        records = self.broker.consumer(destination, group="g").poll()
+        records = self.broker.consumer(destination, group="g").poll(max_records=count)
         assert len(records) == count
         with process(records):
             self.send(*handler([seen(record) for record in records]))
@@ -115,3 +117,11 @@ def test_a_refused_topic_takes_messages_again(spans: CapturedSpans) -> None:
     broker.refuse("orders", None)
     assert broker.producer().send("orders", b"1").offset == 0
     assert [span.status.status_code for span in spans.named("send orders")] == [StatusCode.ERROR, StatusCode.UNSET]
+
+
+def test_a_class_of_ours_that_stands_for_a_clients_is_still_the_clients() -> None:
+    from tracecheck_instrumentation.adapters import adapter_of, confluent_kafka_client
+
+    consumer = confluent_kafka_client.Consumer({"group.id": "g"})
+    assert adapter_of(consumer) is confluent_kafka_client.ADAPTER
+    consumer.close()

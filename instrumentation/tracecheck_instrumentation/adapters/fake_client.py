@@ -4,6 +4,7 @@ It passes the contract suite of the real clients, so a handler sees with it what
 `tracecheck_instrumentation.testing`.
 """
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -120,10 +121,10 @@ class FakeConsumer:
     def __iter__(self) -> Iterator[FakeRecord]:
         return ADAPTER.handled(self)
 
-    def poll(self) -> list[FakeRecord]:
-        """Return and commit everything there is, without spans: handle it with `process`."""
-        found = []
-        while (record := self._broker.fetch(self._topic, self.group)) is not None:
+    def poll(self, max_records: int = sys.maxsize) -> list[FakeRecord]:
+        """Return and commit what there is, without spans: handle it with `process`."""
+        found: list[FakeRecord] = []
+        while len(found) < max_records and (record := self._broker.fetch(self._topic, self.group)) is not None:
             self._broker.commit(record)
             found.append(record)
         return found
