@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from tracecheck.model import Span
 from tracecheck.store.protocol import Appended, Work
+from tracecheck.store.spans import spans_of
 
 
 class FakeStore:
@@ -42,6 +43,10 @@ class FakeStore:
                 known[span.key] = span
                 self.spans.append(span)
         return Appended(stored=stored, duplicates=duplicates, conflicting=conflicting)
+
+    def append_arrow(self, batch: pa.Table) -> Appended:
+        """Keeps the spans of the rows."""
+        return self.append(spans_of(batch))
 
     def query(self, sql: str, parameters: Mapping[str, object] | Sequence[object] | None = None) -> pa.Table:
         raise NotImplementedError

@@ -3,6 +3,7 @@
 from tracecheck.receiver.decode_json import decode_json
 from tracecheck.receiver.decode_protobuf import decode_protobuf
 from tracecheck.receiver.decoded import Decoded
+from tracecheck.receiver.decoder import decoder_form
 from tracecheck.receiver.intake import Counters
 from tracecheck.receiver.limits import SpanLimits
 from tracecheck.receiver.options import ReceiverOptions
@@ -18,5 +19,6 @@ __all__ = [
     "SpanLimits",
     "decode_json",
     "decode_protobuf",
+    "decoder_form",
     "start_receiver",
 ]

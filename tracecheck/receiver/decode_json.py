@@ -47,10 +47,11 @@ class _Walk:
     def request(self, document: Mapping[str, Any]) -> list[Span]:
         spans: list[Span] = []
         for resource_spans in read.objects(document, "resourceSpans"):
+            attributes = self._resource_attributes(resource_spans)
             for scope_spans in read.objects(resource_spans, "scopeSpans"):
                 items = read.array(scope_spans, "spans")
                 try:
-                    resource = self._resource(resource_spans, scope_spans)
+                    resource = self._resource(resource_spans, attributes, scope_spans)
                 except Refused as refused:
                     self._notes.reject(f"its resource or scope is malformed: {refused}", len(items))
                     continue
@@ -61,11 +62,22 @@ class _Walk:
                         self._notes.reject(str(refused))
         return spans
 
-    def _resource(self, resource_spans: Mapping[str, Any], scope_spans: Mapping[str, Any]) -> Resource:
+    def _resource_attributes(self, resource_spans: Mapping[str, Any]) -> Attributes | Refused:
+        """The attributes, or why none of the resource's spans can be kept."""
+        try:
+            return self._attributes(read.an_object(resource_spans.get("resource"), "resource"))
+        except Refused as refused:
+            return refused
+
+    def _resource(
+        self, resource_spans: Mapping[str, Any], attributes: Attributes | Refused, scope_spans: Mapping[str, Any]
+    ) -> Resource:
+        if isinstance(attributes, Refused):
+            raise attributes
         resource = read.an_object(resource_spans.get("resource"), "resource")
         scope = read.an_object(scope_spans.get("scope"), "scope")
         return Resource(
-            attributes=self._attributes(resource),
+            attributes=attributes,
             dropped_attributes_count=read.uint32(resource, "droppedAttributesCount"),
             schema_url=self._text(resource_spans, "schemaUrl"),
             scope_name=self._text(scope, "name"),
@@ -121,7 +133,7 @@ class _Walk:
                 trace_id = common.trace_id_of(self._read_id(link.get("traceId"), 16, self._notes))
                 span_id = common.span_id_of(self._read_id(link.get("spanId"), 8, self._notes))
             except Refused:
-                self._notes.repair("a link with an invalid id was dropped")
+                self._notes.repair(common.BAD_LINK)
                 continue
             kept.append(
                 Link(
@@ -139,7 +151,7 @@ class _Walk:
         named: list[tuple[str, AttributeValue]] = []
         for pair in read.objects(holder, key):
             if pair.get("keyStrindex") and not pair.get("key"):
-                self._notes.repair("an attribute whose key is only a string table index was dropped")
+                self._notes.repair(common.KEY_BY_INDEX)
             else:
                 named.append((self._text(pair, "key"), self._value(pair.get("value"), depth)))
         return common.attributes_of(named, self._notes)
@@ -147,7 +159,7 @@ class _Walk:
     def _value(self, value: object, depth: int) -> AttributeValue:
         """The value of one AnyValue. Of several members, which the format forbids, the last one counts."""
         if depth > MAX_VALUE_DEPTH:
-            raise DecodeError(f"an attribute value nests deeper than {MAX_VALUE_DEPTH} levels")
+            raise DecodeError(common.TOO_DEEP)
         result: AttributeValue = None
         for member, content in read.an_object(value, "value").items():
             if content is None:
@@ -169,7 +181,7 @@ class _Walk:
                 case "kvlistValue":
                     result = self._attributes(read.an_object(content, member), "values", depth + 1)
                 case "stringValueStrindex":
-                    self._notes.repair("a value that is only a string table index was read as empty")
+                    self._notes.repair(common.VALUE_BY_INDEX)
                     result = None
         return result
 

@@ -27,8 +27,9 @@ def decode_protobuf(body: bytes, notes: Notes | None = None) -> Decoded:
     notes = notes or Notes()
     spans: list[Span] = []
     for resource_spans in _parse(body, notes).resource_spans:
+        attributes = _attributes(resource_spans.resource.attributes, notes)
         for scope_spans in resource_spans.scope_spans:
-            resource = _resource(resource_spans, scope_spans, notes)
+            resource = _resource(resource_spans, attributes, scope_spans, notes)
             for span in scope_spans.spans:
                 try:
                     spans.append(_span(span, resource, notes))
@@ -43,18 +44,20 @@ def _parse(body: bytes, notes: Notes) -> ExportTraceServiceRequest:
     except ProtobufDecodeError:
         mended, repaired = repair_utf8(body, ExportTraceServiceRequest.DESCRIPTOR)
         if repaired:
-            notes.repair("text that is not UTF-8 got U+FFFD in place of the bad bytes", repaired)
+            notes.repair(common.BAD_UTF8, repaired)
             try:
                 return ExportTraceServiceRequest.FromString(mended)
             except ProtobufDecodeError:
                 pass
-    raise DecodeError("the body is no OTLP trace request: it is damaged, or nests too deeply")
+    raise DecodeError(common.NO_REQUEST)
 
 
-def _resource(resource_spans: trace_pb2.ResourceSpans, scope_spans: trace_pb2.ScopeSpans, notes: Notes) -> Resource:
+def _resource(
+    resource_spans: trace_pb2.ResourceSpans, attributes: Attributes, scope_spans: trace_pb2.ScopeSpans, notes: Notes
+) -> Resource:
     resource, scope = resource_spans.resource, scope_spans.scope
     return Resource(
-        attributes=_attributes(resource.attributes, notes),
+        attributes=attributes,
         dropped_attributes_count=resource.dropped_attributes_count,
         schema_url=resource_spans.schema_url,
         scope_name=scope.name,
@@ -102,7 +105,7 @@ def _links(links: Iterable[trace_pb2.Span.Link], notes: Notes) -> tuple[Link, ..
         try:
             trace_id, span_id = common.trace_id_of(link.trace_id), common.span_id_of(link.span_id)
         except Refused:
-            notes.repair("a link with an invalid id was dropped")
+            notes.repair(common.BAD_LINK)
             continue
         kept.append(
             Link(
@@ -125,7 +128,7 @@ def _attributes(pairs: Iterable[common_pb2.KeyValue], notes: Notes, depth: int =
             raise _too_deep()
         key = pair.key
         if not key and pair.key_strindex:
-            notes.repair("an attribute whose key is only a string table index was dropped")
+            notes.repair(common.KEY_BY_INDEX)
             continue
         value = pair.value
         given += 1
@@ -145,11 +148,11 @@ def _value(value: common_pb2.AnyValue, notes: Notes, depth: int) -> AttributeVal
     if field == "kvlist_value":
         return _attributes(value.kvlist_value.values, notes, depth + 1)
     if field == "string_value_strindex":
-        notes.repair("a value that is only a string table index was read as empty")
+        notes.repair(common.VALUE_BY_INDEX)
         return None
     scalar: str | bool | int | float | bytes = getattr(value, field)
     return scalar
 
 
 def _too_deep() -> DecodeError:
-    return DecodeError(f"an attribute value nests deeper than {MAX_VALUE_DEPTH} levels")
+    return DecodeError(common.TOO_DEEP)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from tracecheck.errors import TracecheckError
 from tracecheck.receiver.answers import Fault, fault_of, success
 from tracecheck.receiver.decode_json import decode_json
-from tracecheck.receiver.decode_protobuf import decode_protobuf
 from tracecheck.receiver.intake import Intake
 from tracecheck.receiver.limits import limited
 from tracecheck.receiver.options import ReceiverOptions
@@ -30,9 +29,12 @@ def begin_export(intake: Intake, signal: Signal, body: bytes, options: ReceiverO
     Metrics and logs are counted and not kept: the answer says so, and there is nothing to wait for.
     """
     if signal is TRACES:
-        decoded = limited(decode_json(body) if as_json else decode_protobuf(body), options.span_limits)
-        answer = success(signal, decoded.rejected, decoded.reasons, as_json=as_json)
-        return Exporting(intake.submit(decoded), answer)
+        if as_json:
+            decoded = limited(decode_json(body), options.span_limits)
+            durable = intake.submit(decoded)
+            return Exporting(durable, success(signal, decoded.rejected, decoded.reasons, as_json=True))
+        taken, durable = intake.decode(body)
+        return Exporting(durable, success(signal, taken.rejected, taken.reasons, as_json=False))
     rejected = count_items(signal, body, json=as_json)
     nothing: Future[None] = Future()
     nothing.set_result(None)

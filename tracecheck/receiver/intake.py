@@ -1,4 +1,4 @@
-"""From a decoded request to its acknowledgement: canonical columns, one durable append, and only then the answer.
+"""From a request to its acknowledgement: decoded rows, one durable append, and only then the answer.
 
 Requests that arrive together share one append, because a commit costs the store far more than a row. Everything in
 flight counts against a byte budget; a client that meets a full budget is told to come back.
@@ -12,19 +12,24 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from types import TracebackType
 
+import pyarrow as pa
+
 from tracecheck.errors import StoreUnavailable, TracecheckError
-from tracecheck.model import Span
+from tracecheck.receiver.decode_columns import Batch, Taken
 from tracecheck.receiver.decoded import Decoded
+from tracecheck.receiver.group import Group, Waiting
+from tracecheck.receiver.limits import SpanLimits
 from tracecheck.semconv import canonical
 from tracecheck.store.protocol import Store
 
-MAX_GROUP_SPANS = 122_880
-"""Most spans in one append: one full row group of the store."""
-
 _log = logging.getLogger(__name__)
 
-OnAppended = Callable[[Sequence[Span]], None]
-"""Called with each group of spans once it is committed, from the writer's thread."""
+OnAppended = Callable[[pa.Table], None]
+"""Called with the rows of each group once it is committed, from the writer's thread. They are gone when it returns:
+keep copies, or `store.spans.spans_of` them."""
+
+_SPARE_BATCHES = 2
+"""One decodes while the other is written. A batch that has grown is worth keeping: new memory costs a quarter more."""
 
 
 class Overloaded(StoreUnavailable):
@@ -51,21 +56,25 @@ class Counters:
     inflight_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    spans: Sequence[Span]
-    done: "Future[None]"
-
-
 class Intake:
-    """The open end of a store: takes decoded requests from any thread, answers each when its spans are durable."""
+    """The open end of a store: takes requests from any thread, answers each when its spans are durable."""
 
-    def __init__(self, store: Store, *, inflight_bytes: int, on_appended: OnAppended | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        inflight_bytes: int,
+        limits: SpanLimits | None = None,
+        on_appended: OnAppended | None = None,
+    ) -> None:
         self._store = store
+        self._limits = limits or SpanLimits()
         self._on_appended = on_appended
         self._budget = inflight_bytes
         self._changed = threading.Condition()
-        self._queue: deque[_Waiting] = deque()
+        self._groups: deque[Group] = deque()
+        self._decoding = threading.Lock()  # before `_changed`, where both are taken
+        self._spare: list[Batch] = []
         self._counters = Counters()
         self._closed = False
         self._writer = threading.Thread(target=self._write, name="tracecheck-intake", daemon=True)
@@ -87,22 +96,23 @@ class Intake:
         Raises `Stopping` after `close`.
         """
         spans = [canonical(span) for span in decoded.spans]
-        done: Future[None] = Future()
-        done.set_running_or_notify_cancel()  # a client that goes away must not cancel what others share
-        with self._changed:
-            if self._closed:
-                raise Stopping("the receiver is stopping; send again later")
-            self._count(received=len(spans) + decoded.rejected, rejected=decoded.rejected, repaired=decoded.repaired)
-            if spans:
-                self._queue.append(_Waiting(spans, done))
-                self._changed.notify_all()
-            else:
-                done.set_result(None)
+        done = _answer_to_come()
+        with self._decoding:
+            self._group(of_spans=True).add(spans, done)
+            self._handed_over(len(spans), decoded.rejected, decoded.repaired)
         return done
+
+    def decode(self, body: bytes) -> "tuple[Taken, Future[None]]":
+        """As `submit`, from the bytes of a protobuf request. Raises `DecodeError` as well."""
+        done = _answer_to_come()
+        with self._decoding:
+            taken = self._group(of_spans=False).decode(body, done)
+            self._handed_over(taken.rows, taken.rejected, taken.repaired)
+        return taken, done
 
     def close(self) -> None:
         """Stores what was handed over, answers it, and takes nothing more. Idempotent."""
-        with self._changed:
+        with self._decoding, self._changed:
             self._closed = True
             self._changed.notify_all()
         self._writer.join()
@@ -124,26 +134,42 @@ class Intake:
             self._counters, **{name: getattr(self._counters, name) + count for name, count in more.items()}
         )
 
-    def _write(self) -> None:
-        while group := self._next_group():
-            self._commit(group)
-
-    def _next_group(self) -> list[_Waiting]:
+    def _group(self, *, of_spans: bool) -> Group:
+        """The group that the next request joins."""
         with self._changed:
-            self._changed.wait_for(lambda: self._queue or self._closed)
-            group: list[_Waiting] = []
-            size = 0
-            while self._queue and (not group or size + len(self._queue[0].spans) <= MAX_GROUP_SPANS):
-                group.append(self._queue.popleft())
-                size += len(group[-1].spans)
-            return group
+            if self._closed:
+                raise Stopping("the receiver is stopping; send again later")
+            last = self._groups[-1] if self._groups else None
+            if last is None or last.is_full or (last.batch is None) != of_spans:
+                batch = None if of_spans else self._spare.pop() if self._spare else Batch(self._limits)
+                last = Group(batch)
+                self._groups.append(last)
+            return last
 
-    def _commit(self, group: list[_Waiting]) -> None:
-        spans = [span for waiting in group for span in waiting.spans]
+    def _handed_over(self, rows: int, rejected: int, repaired: int) -> None:
+        with self._changed:
+            self._count(received=rows + rejected, rejected=rejected, repaired=repaired)
+            self._changed.notify_all()
+
+    def _write(self) -> None:
+        while (group := self._next_group()) is not None:
+            if group.waiting:
+                self._commit(group.rows(), group.waiting)
+            if group.batch is not None and len(self._spare) < _SPARE_BATCHES:
+                group.batch.reset()
+                self._spare.append(group.batch)
+
+    def _next_group(self) -> Group | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._groups or self._closed)
+        with self._decoding, self._changed:  # whoever decodes into the group has ended then
+            return self._groups.popleft() if self._groups else None
+
+    def _commit(self, rows: pa.Table, group: Sequence[Waiting]) -> None:
         try:
-            appended = self._store.append(spans)
+            appended = self._store.append_arrow(rows)
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the waiting clients
-            self._answer_failure(group, error)
+            self._answer_failure(rows, group, error)
             return
         with self._changed:
             self._count(
@@ -152,25 +178,31 @@ class Intake:
                 conflicting=appended.conflicting,
                 commits=1,
             )
-        self._tell(spans)
+        self._tell(rows)
         for waiting in group:
             waiting.done.set_result(None)
 
-    def _answer_failure(self, group: list[_Waiting], error: Exception) -> None:
+    def _answer_failure(self, rows: pa.Table, group: Sequence[Waiting], error: Exception) -> None:
         """A known fault is everyone's; an unknown one may be the fault of one request, so each gets its own try."""
         if isinstance(error, TracecheckError) or len(group) == 1:
             for waiting in group:
                 waiting.done.set_exception(error)
         else:
             for waiting in group:
-                self._commit([waiting])
+                self._commit(rows.slice(waiting.first, waiting.rows), [waiting])
 
-    def _tell(self, spans: Sequence[Span]) -> None:
+    def _tell(self, rows: pa.Table) -> None:
         if self._on_appended is not None:
             try:
-                self._on_appended(spans)
+                self._on_appended(rows)
             except Exception:  # noqa: BLE001 - a listener's fault must not reach the clients
                 _log.exception("a listener failed after spans were stored; they stay stored")
+
+
+def _answer_to_come() -> "Future[None]":
+    done: Future[None] = Future()
+    done.set_running_or_notify_cancel()  # a client that goes away must not cancel what others share
+    return done
 
 
 class Reservation:

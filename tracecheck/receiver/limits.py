@@ -8,6 +8,14 @@ from tracecheck.receiver.decoded import Decoded, Notes
 
 _WIDEST_CHARACTER = 4
 
+CUT_TEXT = "text over the size limit was cut"
+CUT_BYTES = "bytes over the size limit were cut"
+
+
+def surplus(limits: "SpanLimits") -> str:
+    """What is said of attributes beyond the limit."""
+    return f"attributes beyond {limits.attributes} were dropped"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpanLimits:
@@ -81,7 +89,7 @@ class _Cutter:
     def _attributes(self, attributes: Attributes) -> tuple[Attributes, int]:
         """The attributes, the very same when nothing is cut, and how many were dropped."""
         dropped = max(len(attributes) - self._limits.attributes, 0)
-        self._notes.repair(f"attributes beyond {self._limits.attributes} were dropped", dropped)
+        self._notes.repair(surplus(self._limits), dropped)
         cut = {
             self._text(key, self._limits.name_bytes): self._value(value)
             for key, value in list(attributes.items())[: self._limits.attributes]
@@ -95,7 +103,7 @@ class _Cutter:
         if isinstance(value, bytes):
             if len(value) <= self._limits.value_bytes:
                 return value
-            self._notes.repair("bytes over the size limit were cut")
+            self._notes.repair(CUT_BYTES)
             return value[: self._limits.value_bytes]
         if isinstance(value, dict):
             cut = {key: self._value(item) for key, item in value.items()}
@@ -111,5 +119,5 @@ class _Cutter:
         encoded = text.encode()
         if len(encoded) <= limit:
             return text
-        self._notes.repair("text over the size limit was cut")
+        self._notes.repair(CUT_TEXT)
         return encoded[:limit].decode(errors="ignore")

@@ -1,32 +1,30 @@
 """A receiver that runs: both listeners over one intake, started together and stopped together."""
 
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from types import TracebackType
 
 from tracecheck.config import Listen
-from tracecheck.model import Span
 from tracecheck.receiver.grpc_server import GrpcServer
 from tracecheck.receiver.http_listener import HttpListener
 from tracecheck.receiver.http_server import http_app
-from tracecheck.receiver.intake import Counters, Intake
+from tracecheck.receiver.intake import Counters, Intake, OnAppended
 from tracecheck.receiver.options import ReceiverOptions
 from tracecheck.store.protocol import Store
 
 _DECODERS = 2
-"""Threads that decode HTTP bodies. Decoding holds the interpreter, so more would only take turns."""
+"""Threads that inflate and decode HTTP bodies. Requests are decoded into one batch, so more would only take turns."""
 
 
 def start_receiver(
     store: Store,
     listen: Listen,
-    on_appended: Callable[[Sequence[Span]], None] | None = None,
+    on_appended: OnAppended | None = None,
     options: ReceiverOptions | None = None,
 ) -> "RunningReceiver":
     """Listens for OTLP on gRPC and HTTP, and appends what comes to `store`.
 
-    `on_appended` is called with each committed group of spans, from the writer's thread. Raises `PortInUse` when a
+    `on_appended` is called with the rows of each committed group, from the writer's thread. Raises `PortInUse` when a
     port is taken (the other listener is stopped then), and `UsageError` when the TLS files cannot be used. The store
     stays the caller's to close.
     """
@@ -40,13 +38,18 @@ class RunningReceiver:
         self,
         store: Store,
         listen: Listen,
-        on_appended: Callable[[Sequence[Span]], None] | None,
+        on_appended: OnAppended | None,
         options: ReceiverOptions,
     ) -> None:
         security = options.security
         security.check(listen.host)
         with ExitStack() as undo:
-            self._intake = Intake(store, inflight_bytes=options.inflight_bytes, on_appended=on_appended)
+            self._intake = Intake(
+                store,
+                inflight_bytes=options.inflight_bytes,
+                limits=options.span_limits,
+                on_appended=on_appended,
+            )
             undo.callback(self._intake.close)
             executor = ThreadPoolExecutor(_DECODERS, thread_name_prefix="tracecheck-decode")
             undo.callback(executor.shutdown)

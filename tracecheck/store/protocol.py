@@ -76,6 +76,10 @@ class Store(Reader, Protocol):
         """Stores spans durably before it returns. Raises `StoreUnavailable` when that is impossible now."""
         ...
 
+    def append_arrow(self, batch: pa.Table) -> Appended:
+        """As `append`, for rows shaped as `rows.span_table` makes them. Text columns may be dictionaries."""
+        ...
+
     def write(self, work: Work) -> None:
         """Runs `work` in one transaction. A remote store does not write: it raises `UsageError`."""
         ...

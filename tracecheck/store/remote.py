@@ -80,6 +80,10 @@ class RemoteStore:
         """Raises `UsageError`."""
         raise UsageError(f"{self.location} is written by its receiver alone; send it {len(spans)} spans by OTLP")
 
+    def append_arrow(self, batch: pa.Table) -> Appended:
+        """Raises `UsageError`."""
+        raise UsageError(f"{self.location} is written by its receiver alone; send it {batch.num_rows} spans by OTLP")
+
     def write(self, work: Work) -> None:
         """Raises `UsageError`."""
         raise UsageError(f"{self.location} is written by its owner alone; run {work!r} where the file is")

@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
+
+import pyarrow as pa
 
 from tracecheck.model import (
     EntityRef,
@@ -43,6 +46,31 @@ def read_spans(
     )
     resources: dict[str, Resource] = {}
     return [_span(row, resources) for row in rows.to_pylist()]
+
+
+def spans_of(rows: pa.Table) -> list[Span]:
+    """Spans of rows that are not stored yet, shaped as `rows.span_table` makes them, in their order."""
+    resources: dict[str, Resource] = {}
+    return [_span(_with_hex_ids(row), resources) for row in rows.to_pylist()]
+
+
+def _with_hex_ids(row: Row) -> Row:
+    parent = row["parent_span_id"]
+    return {
+        **row,
+        "trace_id": row["trace_id"].hex,
+        "span_id": f"{row['span_id']:016x}",
+        "parent_span_id": None if parent is None else f"{parent:016x}",
+        "links": [
+            {**link, "trace_id": _hex(link["trace_id"]), "span_id": f"{link['span_id']:016x}"} for link in row["links"]
+        ],
+        "conflicting": False,
+    }
+
+
+def _hex(trace_id: UUID | bytes) -> str:
+    """pyarrow gives a UUID inside a struct as its bytes, in some releases."""
+    return trace_id.hex if isinstance(trace_id, UUID) else trace_id.hex()
 
 
 def _span(row: Row, resources: dict[str, Resource]) -> Span:
