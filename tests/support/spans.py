@@ -6,8 +6,8 @@
     order.send("billing", "payments", under=charged)
     store.append(order.spans)
 
-The spans of `Traces` are already canonical (as `semconv.canonical` would leave them), so they can be stored or loaded as
-they are; `a_span` and `a_link` are raw, as a receiver decodes them.
+The spans of `Traces` are already canonical (as `semconv.canonical` would leave them), so they can be stored or loaded
+as they are; `a_span` and `a_link` are raw, as a receiver decodes them.
 """
 
 from collections.abc import Iterable, Sequence

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import sys
 
 from tracecheck.errors import DecodeError
 from tracecheck.model import Operation
@@ -176,6 +177,7 @@ OPERATION_NAMES = tuple(each.value for each in _OPERATIONS)
 PRODUCER = cython.declare(cython.int, 4)
 CONSUMER = cython.declare(cython.int, 5)
 
+HAS_SLOT = cython.declare(cython.int, 1 << 20)  # a key of a table
 OF_MESSAGING = cython.declare(cython.int, 1)  # a key below one of names.MESSAGING_PREFIXES
 IS_ODD = cython.declare(cython.int, 2)  # a key that cannot stand in a key list
 FIRST_PREFIX = cython.declare(cython.int, 4)  # and its doubles: a key below one of names.SYSTEM_BY_PREFIX
@@ -186,6 +188,7 @@ LONGEST_WORD = cython.declare(cython.int, 64)  # bytes; every word of the tables
 MOST_KEYS = cython.declare(cython.int, 65_536)
 INT32_LIMIT = cython.declare(cython.longlong, 2**31 - 1)
 UINT32_LIMIT = cython.declare(cython.longlong, 2**32 - 1)
+LITTLE_ENDIAN = cython.declare(cython.bint, sys.byteorder == "little")
 MOST_KEPT_BYTES = cython.declare(cython.longlong, 8 << 20)
 INT64_LIMIT = cython.declare(cython.longlong, 2**63 - 1)
 
@@ -258,19 +261,20 @@ def _double(bits: cython.longlong) -> cython.double:
 class Bytes:
     """Bytes that grow at their end. `source` is where `copy` takes from: the decoder's `work`, for all others.
 
-    `copy`, `equal`, `is_after`, `after_ascii` and `hash` are all that touches memory other than through a view.
+    `copy`, `equal`, `is_after`, `load`, `after_ascii` and `hash` are all that touches memory other than through a view.
     """
 
     data: bytearray
     view: cython.uchar[::1]
     size: cython.Py_ssize_t
     source: Bytes
+    loaded: cython.longlong
     seed_0: cython.ulonglong
     seed_1: cython.ulonglong
 
     def __init__(self, source: Bytes | None = None) -> None:
         self.source = self if source is None else source
-        self.seed_0, self.seed_1 = _SEED[0], _SEED[1]
+        self.loaded, self.seed_0, self.seed_1 = 0, _SEED[0], _SEED[1]
         self.renew(4096)
 
     def renew(self, capacity: int) -> None:
@@ -360,6 +364,19 @@ class Bytes:
             left, right = bytes(self.view[one : one + shared]), bytes(self.view[other : other + shared])
             found = (left > right) - (left < right)
         return found > 0 or (found == 0 and length > other_length)
+
+    @cython.cfunc
+    @cython.nogil
+    @cython.exceptval(-1, check=False)
+    def load(self, at: cython.Py_ssize_t) -> cython.int:
+        """Eight bytes as a number, as this machine orders them (`loaded`)."""
+        touched: cython.int
+        if cython.compiled:
+            touched = self.view[at] + self.view[at + 7]
+            memcpy(cython.address(self.loaded), cython.address(self.view[at]), 8)
+        else:
+            self.loaded = struct.unpack_from("q", self.view, at)[0]
+        return 0
 
     @cython.cfunc
     @cython.nogil
@@ -498,6 +515,12 @@ class Bytes:
     @cython.exceptval(-1, check=False)
     def is_zero(self, start: cython.Py_ssize_t, length: cython.Py_ssize_t) -> cython.int:
         at: cython.Py_ssize_t
+        while length >= 8:
+            self.load(start)
+            if self.loaded:
+                return 0
+            start += 8
+            length -= 8
         for at in range(start, start + length):
             if self.view[at]:
                 return 0
@@ -764,9 +787,11 @@ class Items:
         self.cut_texts, self.cut_bytes = Longs(), Longs()
 
     @cython.cfunc
+    @cython.inline
     @cython.nogil
     @cython.exceptval(-1, check=False)
     def add(self, key: cython.longlong, key_start: cython.Py_ssize_t, key_length: cython.Py_ssize_t) -> cython.int:
+        """A new item, whose value follows."""
         place: cython.Py_ssize_t = self.size
         if place == self.key.view.shape[0]:
             with cython.gil:
@@ -774,13 +799,6 @@ class Items:
         self.key.view[place] = key
         self.key_start.view[place] = key_start
         self.key_length.view[place] = key_length
-        self.kind.view[place] = EMPTY
-        self.a.view[place] = 0
-        self.b.view[place] = 0
-        self.raw.view[place] = -1
-        self.raw_end.view[place] = -1
-        self.cut_texts.view[place] = 0
-        self.cut_bytes.view[place] = 0
         self.size = place + 1
         return 0
 
@@ -922,6 +940,8 @@ class Decoder:
     position_partition: cython.Py_ssize_t
     position_partition_length: cython.Py_ssize_t
     position_offset: cython.longlong
+    n_start: cython.Py_ssize_t
+    n_length: cython.Py_ssize_t
     split_operation: cython.int
     split_start: cython.Py_ssize_t
     split_length: cython.Py_ssize_t
@@ -1037,7 +1057,9 @@ class Decoder:
         self.r_dropped = self.r_schema = self.r_schema_length = self.r_service = self.r_service_length = 0
         self.r_instance = self.r_instance_length = self.r_host = self.r_host_length = self.r_run = 0
         self.r_run_length = self.resource_index = self.position_topic = self.position_partition = 0
-        self.position_partition_length = self.position_offset = self.split_operation = self.split_start = 0
+        self.position_partition_length = self.position_offset = self.n_start = self.n_length = self.split_operation = (
+            self.split_start
+        ) = 0
         self.split_length = self.m_given = self.m_system = self.m_system_length = self.m_operation = 0
         self.m_destination = self.m_destination_length = self.i_partition = self.i_partition_length = 0
         self.i_offset = self.i_offset_given = self.i_message = self.i_message_length = 0
@@ -1118,6 +1140,7 @@ class Decoder:
                 if self.key_slot.view[self.k] >= 0:
                     raise ValueError(f"{name} stands in two tables of semconv.names, which the decoder cannot follow")
                 self.key_slot.view[self.k] = slot
+                self.key_flags.view[self.k] |= HAS_SLOT
                 slot += 1
         self.work.size = size
         self.last_key = 0
@@ -1332,6 +1355,11 @@ class Decoder:
         place: cython.int
         if end - self.at < size:
             return self._refuse(DAMAGED)
+        if LITTLE_ENDIAN and size == 8:
+            self.work.load(self.at)
+            self.number = self.work.loaded
+            self.at += 8
+            return 0
         for place in range(size):
             byte = self.work.view[self.at + place]
             value |= byte << (8 * place)
@@ -1649,6 +1677,7 @@ class Decoder:
         place: cython.Py_ssize_t
         pair: cython.Py_ssize_t
         key: cython.longlong
+        over: cython.bint = False
         self.limit = self.most_value_bytes if limited else INT64_LIMIT
         self.stamp += 1
         self.last_key = 0 if of_span else 1
@@ -1671,12 +1700,13 @@ class Decoder:
                 self.key_item.view[key] = place
                 self.items.add(key, self.k_start, self.k_length)
             self._item(place)
+            if self.k_length > self.most_name_bytes or self.v_b > self.most_value_bytes or self.v_kind == JSON:
+                over = True
         self.pairs.size = first_pair
-        if limited:
+        if limited and (over or self.items.size - base > self.most_attributes):
             self._limit(base)
         for place in range(base, self.items.size):
-            key = self.items.key.view[place]
-            self.flags |= self.key_flags.view[key]
+            self.flags |= self.key_flags.view[self.items.key.view[place]]
         return 0
 
     @cython.cfunc
@@ -2332,8 +2362,12 @@ class Decoder:
             if self.t_length < 0:
                 return 0
         self.m_given = True
-        self._split_name(name, name_length)
-        operation = stated if stated else self.split_operation
+        self.n_start = name
+        self.n_length = name_length
+        operation = stated
+        if not stated:
+            self._split_name(name, name_length)
+            operation = self.split_operation
         if kind == PRODUCER:
             if not stated and operation != CREATE and operation != SEND:
                 operation = SEND
@@ -2360,6 +2394,7 @@ class Decoder:
         if self.t_length < 0:
             self._agreed_by_links()
         if self.t_length < 0:
+            self._split_name(self.n_start, self.n_length)
             self.t_start = self.split_start
             self.t_length = self.split_length
         if self.t_length < 0 and self.m_system_length < 0:
@@ -2644,6 +2679,8 @@ class Decoder:
         slot: cython.longlong
         for place in range(slots, slots + self.slot_count):
             self.slots.view[place] = -1
+        if not self.flags & HAS_SLOT:
+            return 0
         for place in range(first, last):
             slot = self.key_slot.view[self.items.key.view[place]]
             if slot >= 0:
