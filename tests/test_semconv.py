@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 
 from tests.support.any_span import raw_spans
+from tests.support.both_ways import canonical
 from tests.support.spans import a_link, a_span
 from tracecheck.model import MessageIdentity, Messaging, Operation, SpanKind
-from tracecheck.semconv import canonical
 
 PRODUCER, CONSUMER, CLIENT = SpanKind.PRODUCER, SpanKind.CONSUMER, SpanKind.CLIENT
 KAFKA = {"messaging.system": "kafka"}

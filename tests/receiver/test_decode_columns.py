@@ -1,11 +1,10 @@
 """From bytes to rows in columns: what the Python way says, for any request, whether compiled or not."""
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,78 +14,26 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
 
 from tests.benchmarks.traffic import bodies
 from tests.support import any_request, any_span
+from tests.support.both_ways import (
+    FORMS,
+    Form,
+    SourceBatch,
+    assert_equal_tables,
+    assert_same,
+    by_python,
+    plain,
+)
 from tests.support.otlp import a_message, a_request, text
 from tracecheck.errors import DecodeError
 from tracecheck.model import Link, Span, SpanKind
-from tracecheck.receiver import decode_columns, decode_protobuf, decoder
-from tracecheck.receiver.decode_columns import Batch, Taken
+from tracecheck.receiver import decode_protobuf, decoder
+from tracecheck.receiver.decode_columns import Batch
 from tracecheck.receiver.decoded import BAD_UTF8
 from tracecheck.receiver.encode_protobuf import encode_protobuf
-from tracecheck.receiver.limits import SpanLimits, limited
-from tracecheck.semconv import canonical
-from tracecheck.store.rows import span_table
+from tracecheck.receiver.limits import SpanLimits
 from tracecheck.store.spans import spans_of
 
-SCHEMA = span_table([]).schema
 SMALL = SpanLimits(attributes=3, value_bytes=5, name_bytes=3)
-source = decoder.load_source("tests.columns_as_source")
-
-
-class SourceBatch(Batch):
-    """A batch over the source as it lies there, never compiled."""
-
-    def __init__(self, limits: SpanLimits | None = None) -> None:
-        super().__init__(limits)
-        limits = limits or SpanLimits()
-        self._decoder = source.Decoder(limits.attributes, limits.value_bytes, limits.name_bytes)
-
-    def take(self, body: bytes) -> Taken:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(decode_columns, "Irregular", source.Irregular)
-            return super().take(body)
-
-
-Form = Callable[[SpanLimits | None], Batch]
-FORMS = [pytest.param(Batch, id="installed"), pytest.param(SourceBatch, id="source")]
-
-
-def plain(table: pa.Table) -> pa.Table:
-    """The same table with dictionaries written out."""
-    columns = [
-        column.cast(field.type) if pa.types.is_dictionary(column.type) else column
-        for column, field in zip(table.columns, SCHEMA, strict=True)
-    ]
-    return pa.table(columns, schema=SCHEMA).combine_chunks()
-
-
-def by_columns(body: bytes, limits: SpanLimits, form: Form = Batch) -> tuple[pa.Table, Taken]:
-    batch = form(limits)
-    taken = batch.take(body)
-    return plain(batch.table()), taken
-
-
-def by_python(body: bytes, limits: SpanLimits) -> tuple[pa.Table, Taken]:
-    decoded = limited(decode_protobuf(body), limits)
-    rows = span_table([canonical(span) for span in decoded.spans])
-    return rows, Taken(
-        rows=rows.num_rows, rejected=decoded.rejected, repaired=decoded.repaired, reasons=decoded.reasons
-    )
-
-
-def assert_same(body: bytes, limits: SpanLimits = SMALL, form: Form = Batch) -> None:
-    rows, taken = by_columns(body, limits, form)
-    expected, counted = by_python(body, limits)
-    assert_equal_tables(rows, expected)
-    assert (taken.rows, taken.rejected, taken.repaired) == (counted.rows, counted.rejected, counted.repaired)
-    assert sorted(taken.reasons) == sorted(counted.reasons)
-
-
-def assert_equal_tables(rows: pa.Table, expected: pa.Table) -> None:
-    rows.validate(full=True)
-    if not rows.equals(expected):  # NaN equals nothing, and nothing in a table is a float: this is exact
-        for name in SCHEMA.names:
-            assert rows[name].to_pylist() == expected[name].to_pylist(), name
-        raise AssertionError("the tables differ in a way that lists do not show")
 
 
 def request_of(spans: Iterable[Span]) -> bytes:

@@ -2748,6 +2748,7 @@ class Decoder:
     def _identify_links(self) -> cython.int:
         at: cython.Py_ssize_t
         for at in range(0, self.link_facts.size, 4):
+            self.flags = HAS_SLOT  # perhaps
             self._note_slots(self.slot_count, self.link_facts.view[at + 2], self.link_facts.view[at + 3])
             if self.link_facts.view[at + 1] < 0:
                 self._identity(self.slot_count, self.m_destination, self.m_destination_length)
