@@ -60,7 +60,7 @@ lock: $(STAMP) ## choose versions for new dependencies (UPGRADE=--upgrade: for a
 
 clean: ## remove .venv, caches and whatever the demo wrote
 	rm -rf $(VENV) build dist *.egg-info instrumentation/*.egg-info tracecheck-demo
-	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf tracecheck/receiver/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # Constraints give every version, for each Python from 3.11 on. uv installs them in a fraction of pip's time.
 $(STAMP): pyproject.toml setup.py tracecheck/receiver/columns.py instrumentation/pyproject.toml .ci/constraints.txt
