@@ -2246,8 +2246,18 @@ class Decoder:
     def _operation_of(self, start: cython.Py_ssize_t, length: cython.Py_ssize_t) -> cython.int:
         """What a word says a span does; 0 if it is no such word."""
         found: cython.Py_ssize_t
+        at: cython.Py_ssize_t = start
         if length <= 0 or length > LONGEST_WORD:
             return 0
+        while at < start + length:  # the words are ASCII, and so in lower case is the Kelvin sign, but nothing else
+            if self.work.view[at] < 0x80:
+                at += 1
+            elif at + 2 < start + length and self.work.view[at] == 0xE2 and self.work.view[at + 1] == 0x84:
+                if self.work.view[at + 2] != 0xAA:
+                    return 0
+                at += 3
+            else:
+                return 0
         self._lower(start, length)
         found = self.operation_words.find(self.t_start, self.t_length)
         return self.operation_words.words.view[found] if found else 0
