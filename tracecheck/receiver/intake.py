@@ -6,10 +6,10 @@ flight counts against a byte budget; a client that meets a full budget is told t
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
 from types import TracebackType
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ from tracecheck.receiver.decode_columns import Batch, Taken
 from tracecheck.receiver.decoded import Decoded
 from tracecheck.receiver.group import Group, Waiting
 from tracecheck.receiver.limits import SpanLimits
+from tracecheck.receiver.metrics import Counters, Metrics
 from tracecheck.semconv import canonical
 from tracecheck.store.protocol import Store
 
@@ -40,22 +41,6 @@ class Stopping(StoreUnavailable):
     """The receiver is closing. The client may try again, elsewhere or later."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counters:
-    """What went through since the start, in spans unless the name says otherwise."""
-
-    requests: int = 0
-    refused_requests: int = 0
-    received: int = 0
-    stored: int = 0
-    duplicates: int = 0
-    conflicting: int = 0
-    rejected: int = 0
-    repaired: int = 0
-    commits: int = 0
-    inflight_bytes: int = 0
-
-
 class Intake:
     """The open end of a store: takes requests from any thread, answers each when its spans are durable."""
 
@@ -75,7 +60,7 @@ class Intake:
         self._groups: deque[Group] = deque()
         self._decoding = threading.Lock()  # before `_changed`, where both are taken
         self._spare: list[Batch] = []
-        self._counters = Counters()
+        self._metrics = Metrics()
         self._closed = False
         self._writer = threading.Thread(target=self._write, name="tracecheck-intake", daemon=True)
         self._writer.start()
@@ -83,8 +68,7 @@ class Intake:
     @property
     def counters(self) -> Counters:
         """A snapshot of what went through."""
-        with self._changed:
-            return self._counters
+        return self._metrics.snapshot()
 
     def reserve(self) -> "Reservation":
         """A share of the byte budget for one request, to grow while its body arrives."""
@@ -119,20 +103,14 @@ class Intake:
 
     def note_request(self, *, refused: bool) -> None:
         """Counts one answered request."""
-        with self._changed:
-            self._count(requests=1, refused_requests=int(refused))
+        self._metrics.add(requests=1, refused_requests=int(refused))
 
     def hold(self, size: int) -> None:
         """Takes bytes of the budget (negative: gives them back). Raises `Overloaded` when too few are left."""
         with self._changed:
-            if size > 0 and self._counters.inflight_bytes + size > self._budget:
+            if size > 0 and self._metrics.snapshot().inflight_bytes + size > self._budget:
                 raise Overloaded(f"over {self._budget} bytes are in flight; send again later")
-            self._count(inflight_bytes=size)
-
-    def _count(self, **more: int) -> None:
-        self._counters = replace(
-            self._counters, **{name: getattr(self._counters, name) + count for name, count in more.items()}
-        )
+            self._metrics.add(inflight_bytes=size)
 
     def _group(self, *, of_spans: bool) -> Group:
         """The group that the next request joins."""
@@ -148,7 +126,7 @@ class Intake:
 
     def _handed_over(self, rows: int, rejected: int, repaired: int) -> None:
         with self._changed:
-            self._count(received=rows + rejected, rejected=rejected, repaired=repaired)
+            self._metrics.add(received=rows + rejected, rejected=rejected, repaired=repaired)
             self._changed.notify_all()
 
     def _write(self) -> None:
@@ -166,18 +144,19 @@ class Intake:
             return self._groups.popleft() if self._groups else None
 
     def _commit(self, rows: pa.Table, group: Sequence[Waiting]) -> None:
+        began = time.monotonic()
         try:
             appended = self._store.append_arrow(rows)
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the waiting clients
             self._answer_failure(rows, group, error)
             return
-        with self._changed:
-            self._count(
-                stored=appended.stored,
-                duplicates=appended.duplicates,
-                conflicting=appended.conflicting,
-                commits=1,
-            )
+        self._metrics.add(
+            stored=appended.stored,
+            duplicates=appended.duplicates,
+            conflicting=appended.conflicting,
+            commits=1,
+            commit_seconds=time.monotonic() - began,
+        )
         self._tell(rows)
         for waiting in group:
             waiting.done.set_result(None)

@@ -8,8 +8,10 @@ from tracecheck.config import Listen
 from tracecheck.receiver.grpc_server import GrpcServer
 from tracecheck.receiver.http_listener import HttpListener
 from tracecheck.receiver.http_server import http_app
-from tracecheck.receiver.intake import Counters, Intake, OnAppended
+from tracecheck.receiver.intake import Intake, OnAppended
+from tracecheck.receiver.metrics import Counters
 from tracecheck.receiver.options import ReceiverOptions
+from tracecheck.receiver.ports import url_host
 from tracecheck.store.protocol import Store
 
 _DECODERS = 2
@@ -66,7 +68,7 @@ class RunningReceiver:
             )
             undo.callback(http.stop)
             self._close = undo.pop_all()
-        host = f"[{listen.host}]" if ":" in listen.host else listen.host
+        host = url_host(listen.host)
         self.grpc_endpoint = f"{security.scheme}://{host}:{grpc_server.port}"
         self.http_endpoint = f"{security.scheme}://{host}:{http.port}"
 
