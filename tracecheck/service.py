@@ -14,6 +14,7 @@ from tracecheck.chains import refresh
 from tracecheck.config import Endpoints, Listen
 from tracecheck.receiver import Counters, ReceiverOptions, start_receiver
 from tracecheck.receiver.http_listener import HttpListener
+from tracecheck.receiver.ports import url_host
 from tracecheck.store import Store, open_store
 
 REFRESH_AFTER_QUIET_S = 1.0
@@ -38,9 +39,10 @@ class Service:
             api = HttpListener(read_api, listen.host, listen.api_port, purpose="the read API")
             undo.callback(api.stop)
             self._receiver = receiver
-            host = f"[{listen.host}]" if ":" in listen.host else listen.host
             self.endpoints = Endpoints(
-                grpc=receiver.grpc_endpoint, http=receiver.http_endpoint, api=f"http://{host}:{api.port}"
+                grpc=receiver.grpc_endpoint,
+                http=receiver.http_endpoint,
+                api=f"http://{url_host(listen.host)}:{api.port}",
             )
             self._stopped = threading.Event()
             refresher = threading.Thread(target=self._keep_chains_fresh, name="tracecheck-refresh", daemon=True)

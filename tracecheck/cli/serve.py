@@ -6,23 +6,17 @@ from types import FrameType
 
 import click
 
+from tracecheck.cli.listening import address_options, listen_of
 from tracecheck.cli.options import output_option, store_option
 from tracecheck.cli.output import emit, say
 from tracecheck.config import Listen, store_location
 from tracecheck.errors import UsageError
 
 INTERRUPTED = 130
-_DEFAULT = Listen()
-_PORT = click.IntRange(0, 65535)
 
 
 @click.command()
-@click.option("--host", default=_DEFAULT.host, show_default=True, help="Address to listen on.")
-@click.option(
-    "--grpc-port", type=_PORT, default=_DEFAULT.grpc_port, show_default=True, help="OTLP/gRPC; 0 takes a free one."
-)
-@click.option("--http-port", type=_PORT, default=_DEFAULT.http_port, show_default=True, help="OTLP/HTTP.")
-@click.option("--api-port", type=_PORT, default=_DEFAULT.api_port, show_default=True, help="Read API, for --store URL.")
+@address_options(Listen())
 @store_option
 @output_option("text", "json")
 def serve(host: str, grpc_port: int, http_port: int, api_port: int, store: str | None, output: str) -> int:
@@ -40,7 +34,8 @@ def serve(host: str, grpc_port: int, http_port: int, api_port: int, store: str |
     if not _is_loopback(host):
         say(f"listening on {host} without encryption or authentication: whoever reaches it may write and read spans")
     received: list[int] = []
-    with Service(location, Listen(host=host, grpc_port=grpc_port, http_port=http_port, api_port=api_port)) as service:
+    listen = listen_of(host=host, grpc_port=grpc_port, http_port=http_port, api_port=api_port)
+    with Service(location, listen) as service:
 
         def stop(signum: int, _frame: FrameType | None) -> None:
             received.append(signum)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tracecheck.cli.listening import address_options, listen_of
 from tracecheck.cli.options import DURATION, output_option, store_option, verdict_options
 from tracecheck.cli.output import emit, say
 from tracecheck.cli.reading import opened
@@ -44,13 +45,26 @@ class WithCommand(click.Command):
 @click.command(cls=WithCommand)
 @SPECS
 @click.option("--settle", type=DURATION, help="Quiet time after which absence is a fact.  [default: 500ms]")
+@address_options(Listen(grpc_port=0, http_port=0, api_port=0))
 @verdict_options
 @click.pass_context
-def run(ctx: click.Context, /, specs: tuple[Path, ...], store: str | None, settle: int | None, **shown: Any) -> int:
+def run(
+    ctx: click.Context,
+    /,
+    specs: tuple[Path, ...],
+    store: str | None,
+    settle: int | None,
+    host: str,
+    grpc_port: int,
+    http_port: int,
+    api_port: int,
+    **shown: Any,
+) -> int:
     """Receive, run COMMAND, and check what it caused.
 
     COMMAND gets the receiver's address in OTEL_EXPORTER_OTLP_ENDPOINT and a run id in TRACECHECK_RUN_ID. Its output
-    goes to standard error. If it fails, its own exit status is returned.
+    goes to standard error. If it fails, its own exit status is returned. Services that COMMAND does not start reach
+    the receiver at a fixed address (--host, --grpc-port, --http-port) and take the run id from the environment.
     """
     command = ctx.meta.get("command", ())
     if not command:
@@ -63,7 +77,8 @@ def run(ctx: click.Context, /, specs: tuple[Path, ...], store: str | None, settl
         raise UsageError(f"run receives into a store of its own, so --store must be a file; got {location}")
     expectations = read_specs(specs)
     signal.signal(signal.SIGTERM, _terminated)
-    with Service(location, Listen(grpc_port=0, http_port=0, api_port=0)) as service:
+    listen = listen_of(host=host, grpc_port=grpc_port, http_port=http_port, api_port=api_port)
+    with Service(location, listen) as service:
         outcome = run_and_check(
             service.store,
             service.endpoints,

@@ -1,5 +1,6 @@
 """Binding a port, with an error that a person can act on."""
 
+import ipaddress
 import socket
 
 from tracecheck.errors import PortInUse
@@ -24,6 +25,17 @@ def bound_socket(host: str, port: int, purpose: str) -> socket.socket:
         raise port_in_use(host, port, purpose, error.strerror or str(error)) from None
     listening.setblocking(False)
     return listening
+
+
+def url_host(host: str) -> str:
+    """The host of a URL that reaches a listener here: loopback for one that listens on every address."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if address.is_unspecified:
+        address = ipaddress.ip_address("127.0.0.1" if address.version == 4 else "::1")
+    return f"[{address}]" if address.version == 6 else str(address)
 
 
 def port_in_use(host: str, port: int, purpose: str, reason: str) -> PortInUse:
