@@ -8,6 +8,7 @@ from tracecheck.errors import InvalidFile, UsageError
 from tracecheck.expect import Expectation, load_expectations, parse_expectations
 from tracecheck.expect.model import (
     After,
+    CleanUp,
     Comparison,
     Duplicates,
     Join,
@@ -215,6 +216,8 @@ REFUSED = [
     ("a seed without a broker", minimal("seed: {key: k}\n"), "exactly one of kafka, rabbitmq"),
     ("a state without a source", minimal("state: [{equals: 1}]\n"), "exactly one of sql, http"),
     ("a state without a value", minimal('state: [{sql: "x"}]\n'), "state[0]: equals is missing"),
+    ("a state with two values", minimal('state: [{sql: "x", equals: 1, matches: 2}]\n'), "either equals or matches"),
+    ("a clean-up without a statement", minimal("clean_up: [{database: x}]\n"), "clean_up[0]: sql is missing"),
     ("a name used twice", minimal() + "---\n" + minimal(), "a second chain named 'c'; the first is on line 1"),
     ("a missing chain", "steps:\n  a: {send: q}\n", "chain is missing"),
     ("a huge number", minimal("chains: {at_least: 99999999999}\n"), "less than or equal to 1000000"),
@@ -253,3 +256,21 @@ def test_a_file_that_is_no_text_names_the_line(tmp_path: Path) -> None:
     file.write_bytes(b"chain: c\nsteps: \xff\n")
     with pytest.raises(InvalidFile, match=r"latin.yaml:2:1: this is no UTF-8 text"):
         load_expectations(file)
+
+
+def test_what_a_scenario_adds_is_read() -> None:
+    (read,) = parse_expectations(
+        minimal(
+            "tags: [smoke]\n"
+            'clean_up: [{sql: "delete from t where id = :id", params: {id: "{run}"}}]\n'
+            "seed: {kafka: q, value: x, content_type: text/plain, twice: true}\n"
+            "observe: [{kafka: q, key: k, headers: {a: b}, times: 0}]\n"
+            'state: [{sql: "select 1", matches: {at_least: 3}}]\n'
+        )
+    )
+    assert read.tags == ("smoke",)
+    assert read.clean_up == (CleanUp(sql="delete from t where id = :id", params={"id": "{run}"}),)
+    assert read.seed == Seed(system="kafka", destination="q", value="x", content_type="text/plain", twice=True)
+    assert read.observe[0].times == Times(at_least=0, at_most=0)
+    assert (read.observe[0].key, read.observe[0].headers) == ("k", {"a": "b"})
+    assert read.state[0].matches == Predicate(attribute="value", comparison=Comparison.AT_LEAST, value=3)

@@ -112,22 +112,32 @@ class Duplicates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seed:
-    """The message that starts a scenario. `system` is the broker's kind (`kafka`, `rabbitmq`). `value` is JSON-like."""
+    """The message that starts a scenario. `system` is the broker's kind (`kafka`, `rabbitmq`). `value` is JSON-like.
+
+    `twice` sends it again under the same event id: what must happen once must then still happen once.
+    """
 
     system: str
     destination: str
     value: object = None
     key: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str | None = None
+    twice: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observe:
-    """A message that must be seen on the bus. Predicates name fields of the JSON value by dotted path."""
+    """A message that must be seen on the bus. Predicates name fields of the JSON value by dotted path.
+
+    `times` may be exactly 0: then none may come, within `within_ns` or while the rest of the scenario takes.
+    """
 
     system: str
     destination: str
     where: tuple[Predicate, ...] = ()
+    key: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
     within_ns: int | None = None
     times: Times = Times()
 
@@ -137,10 +147,12 @@ class StateProbe:
     """A state that must be reached outside the spans: the one value of an SQL query, or a field of an HTTP answer.
 
     `database` is its URL (None: the scenario's own); `path` is the dotted path into a JSON answer. The state must equal
-    `equals` at the latest `within_ns` after the seed and then hold for `hold_ns`.
+    `equals`, or meet the predicate `matches` where that is given, at the latest `within_ns` after the seed and then
+    hold for `hold_ns`.
     """
 
-    equals: PlainValue
+    equals: PlainValue = None
+    matches: Predicate | None = None
     sql: str | None = None
     http: str | None = None
     database: str | None = None
@@ -151,13 +163,22 @@ class StateProbe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CleanUp:
+    """A statement that removes what a scenario left in a database. It must be idempotent: it is run again to see."""
+
+    sql: str
+    database: str | None = None
+    params: Mapping[str, PlainValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
     """One chain as it should be. `steps` keep the order they were written in; exactly one is the anchor.
 
     `at_least` instances must exist. `within_ns` runs from the anchor's instant to the last required step's. `evidence`
     is the weakest edge accepted, `completeness` the weakest basis on which absence counts. `duplicates` None means the
     default policy, of which a pass does not wait to be sure. `settle_ns` None leaves it to the caller. `cases` is the
-    path of a CSV file, as written.
+    path of a CSV file, as written. `tags` are what `run --tag` chooses by.
     """
 
     name: str
@@ -174,6 +195,8 @@ class Expectation:
     seed: Seed | None = None
     observe: tuple[Observe, ...] = ()
     state: tuple[StateProbe, ...] = ()
+    clean_up: tuple[CleanUp, ...] = ()
+    tags: tuple[str, ...] = ()
 
     @property
     def anchor(self) -> Step:

@@ -117,6 +117,8 @@ def expect_chain(
     seed: Mapping[str, object] | None = None,
     observe: Sequence[Mapping[str, object]] = (),
     state: Sequence[Mapping[str, object]] = (),
+    clean_up: Sequence[Mapping[str, object]] = (),
+    tags: Sequence[str] = (),
 ) -> Expectation:
     """An expectation of the steps by name. Raises `InvalidFile` with every problem at once."""
     optional = {
@@ -136,6 +138,8 @@ def expect_chain(
         "closed": closed,
         "observe": list(observe),
         "state": list(state),
+        "clean_up": list(clean_up),
+        "tags": list(tags),
         **{key: value for key, value in optional.items() if value is not None},
     }
     expectation, problems = build(raw)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, 
 from tracecheck.expect.durations import DURATION_PATTERN, duration_ns
 from tracecheck.expect.model import (
     After,
+    CleanUp,
     Comparison,
     Duplicates,
     Expectation,
@@ -22,7 +23,7 @@ from tracecheck.expect.model import (
     Step,
     Times,
 )
-from tracecheck.expect.written import written_after, written_comparison, written_times
+from tracecheck.expect.written import written_after, written_comparison, written_count, written_times
 from tracecheck.model import Basis, Evidence
 
 SCHEMA_ID = "tracecheck/expectation/v1"
@@ -77,7 +78,9 @@ AfterField = Annotated[
     InstanceOf[After], BeforeValidator(written_after, json_schema_input_type=StepName | AllOf | AnyOf)
 ]
 TimesField = Annotated[InstanceOf[Times], BeforeValidator(written_times, json_schema_input_type=Count | TimesRange)]
-Where = dict[Text, Annotated[Any, BeforeValidator(written_comparison, json_schema_input_type=PlainValue | Comparisons)]]
+CountField = Annotated[InstanceOf[Times], BeforeValidator(written_count, json_schema_input_type=Count | TimesRange)]
+Compared = Annotated[Any, BeforeValidator(written_comparison, json_schema_input_type=PlainValue | Comparisons)]
+Where = dict[Text, Compared]
 
 
 def _predicates(where: Mapping[str, tuple[Comparison, PlainValue | tuple[PlainValue, ...]]]) -> tuple[Predicate, ...]:
@@ -173,14 +176,18 @@ class SeedSpec(_OnBroker):
     key: str | None = None
     value: JsonValue = None
     headers: dict[Text, str] = Field(default_factory=dict)
+    content_type: Text | None = Field(None, description="how the value is written (default: JSON, or text as it is)")
+    twice: bool = Field(False, description="send it again under the same event id")
 
 
 class ObserveSpec(_OnBroker):
     """A message that must be seen on the bus."""
 
-    where: Where = Field(default_factory=dict)
+    where: Where = Field(default_factory=dict, description="fields of the JSON value, by dotted path")
+    key: str | None = None
+    headers: dict[Text, str] = Field(default_factory=dict)
     within: Duration | None = None
-    times: TimesField = Times()
+    times: CountField = Field(default=Times(), description="how often (default: at least once; 0: never)")
 
 
 class StateSpec(Strict):
@@ -191,7 +198,8 @@ class StateSpec(Strict):
     database: Text | None = None
     path: Text | None = None
     params: dict[Text, PlainValue] = Field(default_factory=dict)
-    equals: PlainValue
+    equals: PlainValue = None
+    matches: Compared | None = Field(None, description="a comparison such as {at_least: 3}, in place of `equals`")
     within: Duration | None = None
     hold: Duration = 0
 
@@ -199,7 +207,19 @@ class StateSpec(Strict):
     def _one_source(self) -> "StateSpec":
         if (self.sql is None) == (self.http is None):
             raise ValueError("expected exactly one of sql, http")
+        if self.matches is None and "equals" not in self.model_fields_set:
+            raise ValueError("equals is missing; expected it, or a comparison under matches")
+        if self.matches is not None and "equals" in self.model_fields_set:
+            raise ValueError("expected either equals or matches, not both")
         return self
+
+
+class CleanUpSpec(Strict):
+    """A statement that removes what the scenario left behind."""
+
+    sql: Text
+    database: Text | None = None
+    params: dict[Text, PlainValue] = Field(default_factory=dict)
 
 
 class ExpectationSpec(Strict):
@@ -219,6 +239,8 @@ class ExpectationSpec(Strict):
     seed: SeedSpec | None = None
     observe: list[ObserveSpec] = Field(default_factory=list)
     state: list[StateSpec] = Field(default_factory=list)
+    clean_up: list[CleanUpSpec] = Field(default_factory=list, description="run after the scenario, whatever came of it")
+    tags: list[Text] = Field(default_factory=list, description="chosen by `tracecheck run --tag`")
 
     def expectation(self) -> Expectation:
         """The model's value."""
@@ -237,6 +259,10 @@ class ExpectationSpec(Strict):
             seed=_seed(self.seed),
             observe=tuple(_observe(one) for one in self.observe),
             state=tuple(_state(one) for one in self.state),
+            clean_up=tuple(
+                CleanUp(sql=one.sql, database=one.database, params=dict(one.params)) for one in self.clean_up
+            ),
+            tags=tuple(self.tags),
         )
 
 
@@ -256,7 +282,15 @@ def _seed(spec: SeedSpec | None) -> Seed | None:
     if spec is None:
         return None
     system, destination = spec.broker()
-    return Seed(system=system, destination=destination, value=spec.value, key=spec.key, headers=dict(spec.headers))
+    return Seed(
+        system=system,
+        destination=destination,
+        value=spec.value,
+        key=spec.key,
+        headers=dict(spec.headers),
+        content_type=spec.content_type,
+        twice=spec.twice,
+    )
 
 
 def _observe(spec: ObserveSpec) -> Observe:
@@ -265,14 +299,18 @@ def _observe(spec: ObserveSpec) -> Observe:
         system=system,
         destination=destination,
         where=_predicates(spec.where),
+        key=spec.key,
+        headers=dict(spec.headers),
         within_ns=spec.within,
         times=spec.times,
     )
 
 
 def _state(spec: StateSpec) -> StateProbe:
+    matches = _predicates({spec.path or "value": spec.matches}) if spec.matches is not None else (None,)
     return StateProbe(
         equals=spec.equals,
+        matches=matches[0],
         sql=spec.sql,
         http=spec.http,
         database=spec.database,

@@ -43,6 +43,11 @@ def written_times(written: object) -> Times:
     return Times(at_least=at_least, at_most=at_most)
 
 
+def written_count(written: object) -> Times:
+    """As `written_times`, and 0 for never."""
+    return Times(at_least=0, at_most=0) if written == 0 and not isinstance(written, bool) else written_times(written)
+
+
 def written_comparison(written: object) -> tuple[Comparison, PlainValue | tuple[PlainValue, ...]]:
     """A plain value (equality), or one comparison such as `{one_of: [a, b]}`."""
     if written is None or isinstance(written, bool | int | float | str):
