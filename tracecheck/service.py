@@ -31,18 +31,20 @@ class Service:
         with ExitStack() as undo:
             self.store: Store = open_store(store_location)
             undo.callback(self.store.close)
+            options = options or ReceiverOptions()
             receiver = start_receiver(self.store, listen, options=options)
             undo.callback(receiver.close)
             # A page that rebinds its name threatens what only this machine reaches; elsewhere any name may be ours.
             names = () if is_loopback(listen.host) else ("*",)
-            read_api = api_app(self.store, lambda: refresh(self.store), allowed_hosts=names)
-            api = HttpListener(read_api, listen.host, listen.api_port, purpose="the read API")
+            security = options.security
+            read_api = api_app(self.store, lambda: refresh(self.store), allowed_hosts=names, security=security)
+            api = HttpListener(read_api, listen.host, listen.api_port, purpose="the read API", security=security)
             undo.callback(api.stop)
             self._receiver = receiver
             self.endpoints = Endpoints(
                 grpc=receiver.grpc_endpoint,
                 http=receiver.http_endpoint,
-                api=f"http://{url_host(listen.host)}:{api.port}",
+                api=f"{security.scheme}://{url_host(listen.host)}:{api.port}",
             )
             self._stopped = threading.Event()
             refresher = threading.Thread(target=self._keep_chains_fresh, name="tracecheck-refresh", daemon=True)

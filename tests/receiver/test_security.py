@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import grpc
 import pytest
-import trustme
 
 from tests.receiver.conftest import ANY_PORT, JSON, PROTOBUF, TRACES, call, post
+from tests.support.authority import Authority
 from tests.support.fake_store import FakeStore
 from tests.support.otlp import a_message, a_request
 from tracecheck.errors import UsageError
@@ -19,23 +19,6 @@ from tracecheck.receiver import ReceiverOptions, RunningReceiver, Security, star
 
 BODY = a_request(a_message()).SerializeToString()
 TOKEN = "correct-horse"
-
-
-class Authority:
-    """A certificate authority with its files on disk."""
-
-    def __init__(self, folder: Path, name: str = "ca") -> None:
-        self.ca = trustme.CA()
-        self.root = folder / f"{name}.pem"
-        self.ca.cert_pem.write_to_path(str(self.root))
-        self.folder, self.name = folder, name
-
-    def issue(self, name: str) -> tuple[Path, Path]:
-        issued = self.ca.issue_cert("127.0.0.1", common_name=name)
-        certificate, key = self.folder / f"{name}.crt", self.folder / f"{name}.key"
-        certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
-        key.write_bytes(issued.private_key_pem.bytes())
-        return certificate, key
 
 
 @pytest.fixture
@@ -154,3 +137,7 @@ def test_an_open_door_beyond_loopback_is_warned_of(caplog: pytest.LogCaptureFixt
     assert caplog.text == ""
     Security().check("0.0.0.0")
     assert "whoever reaches this address" in caplog.text
+    caplog.clear()
+    Security(token=TOKEN).check("10.0.0.1")
+    assert "learns the token" in caplog.text
+    assert TOKEN not in caplog.text

@@ -29,7 +29,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from tracecheck.api.hosts import KnownHostsOnly
+from tracecheck.api.tokens import TokenOnly
 from tracecheck.errors import EnvironmentFault, QueryRefused, StoreUnavailable, TracecheckError, UsageError
+from tracecheck.receiver.security import Security
 from tracecheck.store import Limits, Store
 from tracecheck.store.attributes import from_json
 
@@ -44,17 +46,27 @@ WAIT_SLICE_S = 1.0
 MOST_WAITS = 64
 MOST_QUERIES = 4
 LARGEST_BODY = 1 << 20
+BODY_WITHIN_S = 25.0
 ROWS_PER_BATCH = 65_536
+OPEN_PATHS = ("/healthz", "/readyz")
+"""Asked by orchestrators, which carry no token; they tell nothing but that the process is well."""
 
 log = logging.getLogger(__name__)
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def api_app(store: Store, refresh: Callable[[], None], *, allowed_hosts: Sequence[str] = ()) -> Starlette:
+def api_app(
+    store: Store,
+    refresh: Callable[[], None],
+    *,
+    allowed_hosts: Sequence[str] = (),
+    security: Security | None = None,
+) -> Starlette:
     """The application; any ASGI server may serve it.
 
     `refresh` brings the chain tables up to date. `allowed_hosts` are names beside loopback under which the server may
     be addressed (`*` for any): a browser page that rebinds its own name to this machine is refused. There is no CORS.
+    The token of `security` is asked for everywhere but at `OPEN_PATHS`; its TLS is the listener's.
     """
     api = _Api(store, refresh)
     routes = [
@@ -64,7 +76,11 @@ def api_app(store: Store, refresh: Callable[[], None], *, allowed_hosts: Sequenc
         Route("/healthz", api.healthz, methods=["GET"]),
         Route("/readyz", _answered(api.readyz), methods=["GET"]),
     ]
-    return Starlette(routes=routes, middleware=[Middleware(KnownHostsOnly, allowed_hosts=tuple(allowed_hosts))])
+    guards = [
+        Middleware(KnownHostsOnly, allowed_hosts=tuple(allowed_hosts)),
+        Middleware(TokenOnly, security=security or Security(), open_paths=OPEN_PATHS),
+    ]
+    return Starlette(routes=routes, middleware=guards)
 
 
 class _Api:
@@ -155,10 +171,14 @@ async def _json_object(request: Request) -> dict[str, Any]:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise UsageError("the request's Content-Type is not application/json")
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_BODY:
-            raise UsageError(f"the request is larger than {LARGEST_BODY} bytes")
+    try:
+        with anyio.fail_after(BODY_WITHIN_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > LARGEST_BODY:
+                    raise UsageError(f"the request is larger than {LARGEST_BODY} bytes")
+    except TimeoutError:
+        raise UsageError(f"the request did not arrive within {BODY_WITHIN_S:g} s") from None
     try:
         found = json.loads(bytes(body) or b"{}")
     except (ValueError, RecursionError) as error:

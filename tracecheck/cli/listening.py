@@ -1,15 +1,20 @@
 """Options of every command that listens: where, and who may come in."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tracecheck.config import Listen
+from tracecheck.config import TOKEN_FILE_VARIABLE, TOKEN_VARIABLE, Listen, bearer_token
+
+if TYPE_CHECKING:
+    from tracecheck.receiver import Security
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 PORT = click.IntRange(0, 65535)
+FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 def address_options(default: Listen) -> Callable[[F], F]:
@@ -22,6 +27,40 @@ def address_options(default: Listen) -> Callable[[F], F]:
         _port("--api-port", default.api_port, "Port of the read API, for --store URL."),
     )
 
+    return _all_of(options)
+
+
+def listen_of(*, host: str, grpc_port: int, http_port: int, api_port: int) -> Listen:
+    """What `address_options` gave."""
+    return Listen(host=host, grpc_port=grpc_port, http_port=http_port, api_port=api_port)
+
+
+def security_options(function: F) -> F:
+    """`--tls-cert`, `--tls-key`, `--tls-client-ca` and `--token-file`; `security_of` takes them together."""
+    return _all_of(
+        (
+            _file("--tls-cert", "TRACECHECK_TLS_CERT", "Speak TLS on all ports, with this certificate (PEM)."),
+            _file("--tls-key", "TRACECHECK_TLS_KEY", "Its key (PEM)."),
+            _file("--tls-client-ca", "TRACECHECK_TLS_CLIENT_CA", "Ask clients for a certificate of this authority."),
+            click.option(
+                "--token-file",
+                type=FILE,
+                help=f"Ask clients for the bearer token in this file.  [${TOKEN_VARIABLE}, or ${TOKEN_FILE_VARIABLE}]",
+            ),
+        )
+    )(function)
+
+
+def security_of(
+    *, tls_cert: Path | None, tls_key: Path | None, tls_client_ca: Path | None, token_file: Path | None
+) -> "Security":
+    """What `security_options` gave, the token from the environment where no file is named."""
+    from tracecheck.receiver import Security
+
+    return Security(certificate=tls_cert, key=tls_key, client_ca=tls_client_ca, token=bearer_token(token_file))
+
+
+def _all_of(options: tuple[Callable[[F], F], ...]) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         for option in reversed(options):
             function = option(function)
@@ -30,9 +69,8 @@ def address_options(default: Listen) -> Callable[[F], F]:
     return decorate
 
 
-def listen_of(*, host: str, grpc_port: int, http_port: int, api_port: int) -> Listen:
-    """What `address_options` gave."""
-    return Listen(host=host, grpc_port=grpc_port, http_port=http_port, api_port=api_port)
+def _file(name: str, variable: str, text: str) -> Callable[[F], F]:
+    return click.option(name, type=FILE, envvar=variable, help=f"{text}  [${variable}]")
 
 
 def _port(name: str, default: int, text: str) -> Callable[[F], F]:

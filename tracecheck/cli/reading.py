@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tracecheck.cli.output import say
-from tracecheck.config import store_location
+from tracecheck.config import is_url, store_location
 from tracecheck.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def opened(given: str | None, *, create: bool = False) -> Iterator["Store"]:
     from tracecheck.store import open_store
 
     location = store_location(given)
-    remote = location.startswith(("http://", "https://"))
+    remote = is_url(location)
     read_only = not remote and os.path.exists(location) and not os.access(location, os.W_OK)  # noqa: PTH110
     store = open_store(location, create=create, read_only=read_only)
     try:
@@ -38,7 +38,7 @@ def current(given: str | None) -> Iterator["Store"]:
     with opened(given) as store:
         location = store_location(given)
         if not is_current(store):
-            if not location.startswith("http") and not os.access(location, os.W_OK):
+            if not is_url(location) and not os.access(location, os.W_OK):
                 say(f"{location} may not be written, so its chains are as of its last refresh")
             else:
                 refresh(store)

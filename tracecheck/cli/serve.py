@@ -1,45 +1,64 @@
 """The command that keeps running: `serve`."""
 
+import logging
 import signal
-from ipaddress import ip_address
+from pathlib import Path
 from types import FrameType
 
 import click
 
-from tracecheck.cli.listening import address_options, listen_of
+from tracecheck.cli.listening import address_options, listen_of, security_of, security_options
+from tracecheck.cli.logs import log_format_option, log_to_stderr
 from tracecheck.cli.options import output_option, store_option
-from tracecheck.cli.output import emit, say
-from tracecheck.config import Listen, store_location
+from tracecheck.cli.output import emit
+from tracecheck.config import Listen, is_url, shown_location, store_location
 from tracecheck.errors import UsageError
 
 INTERRUPTED = 130
+
+log = logging.getLogger("tracecheck.serve")
 
 
 @click.command()
 @address_options(Listen())
 @store_option
+@security_options
+@log_format_option
 @output_option("text", "json")
-def serve(host: str, grpc_port: int, http_port: int, api_port: int, store: str | None, output: str) -> int:
+def serve(
+    host: str,
+    grpc_port: int,
+    http_port: int,
+    api_port: int,
+    store: str | None,
+    log_format: str,
+    output: str,
+    **security: Path | None,
+) -> int:
     """Receive spans by OTLP and answer queries, until stopped.
 
-    Prints its addresses as soon as it takes spans. Ends with 0 on SIGTERM and 130 on Ctrl-C; either way what was
-    acknowledged is stored.
+    Prints its addresses as soon as it takes spans. Ends with 0 on SIGTERM and 130 on Ctrl-C; either way requests in
+    flight are answered and what was acknowledged is stored. A second signal ends it at once.
+
+    The read API's port also answers /healthz, /readyz and /metrics (Prometheus).
     """
+    from tracecheck.receiver import ReceiverOptions
     from tracecheck.report import documents
     from tracecheck.service import Service
 
     location = store_location(store)
-    if location.startswith(("http://", "https://")):
-        raise UsageError(f"serve owns its store, so --store must be a file; got {location}")
-    if not _is_loopback(host):
-        say(f"listening on {host} without encryption or authentication: whoever reaches it may write and read spans")
+    if is_url(location):
+        raise UsageError(f"serve owns its store, so --store must be a file; got {shown_location(location)}")
+    options = ReceiverOptions(security=security_of(**security))
+    log_to_stderr(log_format, [options.security.token])
     received: list[int] = []
     listen = listen_of(host=host, grpc_port=grpc_port, http_port=http_port, api_port=api_port)
-    with Service(location, listen) as service:
+    with Service(location, listen, options) as service:
 
         def stop(signum: int, _frame: FrameType | None) -> None:
             received.append(signum)
             service.stop()
+            signal.signal(signum, signal.SIG_DFL)
 
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, stop)
@@ -50,15 +69,10 @@ def serve(host: str, grpc_port: int, http_port: int, api_port: int, store: str |
             addresses = {"OTLP/gRPC": endpoints.grpc, "OTLP/HTTP": endpoints.http, "read API": endpoints.api}
             emit("\n".join(f"{name:<10} {place}" for name, place in (addresses | {"store": location}).items()))
         service.wait_until_stopped()
-        say("stopping")
+        log.info("stopping: what is in flight is answered and stored")
+    taken = service.counters
+    log.info("stopped after %d requests and %d spans stored", taken.requests, taken.stored)
     return INTERRUPTED if signal.SIGINT in received else 0
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 COMMANDS: tuple[click.Command, ...] = (serve,)

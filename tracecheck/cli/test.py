@@ -14,7 +14,15 @@ from tracecheck.cli.options import DURATION, output_option, store_option, verdic
 from tracecheck.cli.output import emit, say
 from tracecheck.cli.reading import opened
 from tracecheck.cli.verdicts import exit_status, publish
-from tracecheck.config import INJECT_VARIABLE, RUN_ID_VARIABLE, Listen, store_location
+from tracecheck.config import (
+    INJECT_VARIABLE,
+    RUN_ID_VARIABLE,
+    Listen,
+    bearer_token,
+    is_url,
+    shown_location,
+    store_location,
+)
 from tracecheck.errors import UsageError
 
 if TYPE_CHECKING:
@@ -69,16 +77,19 @@ def run(
     command = ctx.meta.get("command", ())
     if not command:
         raise click.UsageError("no command given; put it after --, e.g. tracecheck run order.yaml -- pytest e2e")
+    from tracecheck.receiver import ReceiverOptions, Security
     from tracecheck.scenario.run import new_run_id, read_specs, run_and_check
     from tracecheck.service import Service
 
     location = store_location(store)
-    if location.startswith(("http://", "https://")):
-        raise UsageError(f"run receives into a store of its own, so --store must be a file; got {location}")
+    if is_url(location):
+        shown_at = shown_location(location)
+        raise UsageError(f"run receives into a store of its own, so --store must be a file; got {shown_at}")
     expectations = read_specs(specs)
     signal.signal(signal.SIGTERM, _terminated)
     listen = listen_of(host=host, grpc_port=grpc_port, http_port=http_port, api_port=api_port)
-    with Service(location, listen) as service:
+    options = ReceiverOptions(security=Security(token=bearer_token()))
+    with Service(location, listen, options) as service:
         outcome = run_and_check(
             service.store,
             service.endpoints,
@@ -200,7 +211,7 @@ def inject(
     )
     broker = connect(system, bootstrap_servers)
     try:
-        if store is not None and not store.startswith(("http://", "https://")):
+        if store is not None and not is_url(store):
             with opened(store, create=True) as held:
                 injected = put(injection, broker, partial(_store_span, held))
         else:

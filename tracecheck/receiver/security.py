@@ -40,13 +40,27 @@ class Security:
         return "https" if self.uses_tls else "http"
 
     def check(self, host: str) -> None:
-        """Raises `UsageError` when the files do not make a working pair, and warns of an open door beyond loopback."""
+        """Raises `UsageError` when the files do not make a working pair, and warns of an open door beyond loopback.
+
+        It only warns: a network of test containers is meant to be open, and its owner can see to it that it is closed.
+        """
         if (self.certificate is None) != (self.key is None) or (self.client_ca is not None and not self.uses_tls):
             raise UsageError("TLS needs a certificate and its key; give both, and a client CA only beside them")
         if self.uses_tls:
             _fresh_context(self)
-        if not _is_loopback(host) and not (self.uses_tls and (self.token or self.client_ca)):
-            _log.warning("listening on %s without TLS and a token: whoever reaches this address can send spans", host)
+        if not _is_loopback(host) and (danger := self._danger()):
+            _log.warning("listening on %s %s", host, danger)
+
+    def _danger(self) -> str | None:
+        """What may happen to a listener that others than this machine can reach; None: nothing."""
+        if self.token is None and self.client_ca is None:
+            open_to_all = "whoever reaches this address can write and read spans"
+            return (
+                f"{'with' if self.uses_tls else 'without'} TLS, without a token or client certificates: {open_to_all}"
+            )
+        if not self.uses_tls:
+            return "with a token, without TLS: whoever can listen in on the network learns the token and the spans"
+        return None
 
     def allows(self, authorization: str | None) -> bool:
         """Whether this `Authorization` header carries the token; always, when none is set."""

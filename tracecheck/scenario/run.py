@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import quote
 from uuid import uuid4
 
 from tracecheck.config import (
@@ -18,6 +19,7 @@ from tracecheck.config import (
     RUN_SETTLE_NS,
     STORE_VARIABLE,
     Endpoints,
+    bearer_token,
 )
 from tracecheck.errors import UsageError
 from tracecheck.expect import Expectation
@@ -48,12 +50,17 @@ def child_environment(endpoints: Endpoints, run_id: str, base: Mapping[str, str]
     """The variables by which services started under a run send their spans here, quickly, marked with the run.
 
     Keeps the protocol the services were set to (`OTEL_EXPORTER_OTLP_PROTOCOL`, gRPC where unset) and any batch delay
-    somebody chose; replaces only where the spans go.
+    somebody chose; replaces only where the spans go. A token that the receiver asks for (`config.bearer_token`) is
+    given to them.
     """
     env = {key: value for key, value in base.items() if key != "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"}
     protocol = env.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or env.setdefault("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
     env["OTEL_EXPORTER_OTLP_ENDPOINT"] = endpoints.grpc if protocol == "grpc" else endpoints.http
     env["OTEL_EXPORTER_OTLP_INSECURE"] = "true"
+    if token := bearer_token():
+        given = env.get("OTEL_EXPORTER_OTLP_HEADERS", "")
+        shown = f"authorization=Bearer%20{quote(token, safe='')}"
+        env["OTEL_EXPORTER_OTLP_HEADERS"] = f"{given},{shown}" if given else shown
     env.setdefault("OTEL_BSP_SCHEDULE_DELAY", str(RUN_BATCH_DELAY_MS))
     env[RUN_ID_VARIABLE] = run_id
     env[STORE_VARIABLE] = endpoints.api

@@ -4,13 +4,16 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from ssl import SSLCertVerificationError
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pyarrow as pa
 
+from tracecheck.config import CA_FILE_VARIABLE, TOKEN_VARIABLE, shown_location
 from tracecheck.errors import EnvironmentFault, QueryRefused, StoreUnavailable, TracecheckError, UsageError
 from tracecheck.model import Span
+from tracecheck.store.access import Access
 from tracecheck.store.attributes import to_json
 from tracecheck.store.limits import NO_LIMITS, Limits
 from tracecheck.store.protocol import Appended, Work
@@ -26,20 +29,31 @@ KINDS: dict[str, type[TracecheckError]] = {
     "usage": UsageError,
     "store_unavailable": StoreUnavailable,
     "environment": EnvironmentFault,
+    "unauthenticated": EnvironmentFault,
 }
 
 
 class RemoteStore:
     """A `Store` behind `http://host:port`. Reads only: spans reach it by OTLP. Safe to use from any thread."""
 
-    def __init__(self, url: str) -> None:
-        """Asks once for the generation, so that a wrong address fails here. Raises `StoreUnavailable`."""
-        parts = urlsplit(url)
-        if not parts.hostname or parts.scheme not in ("http", "https"):
-            raise UsageError(f"{url} is no address of a store; expected http://HOST:PORT")
+    def __init__(self, url: str, access: Access | None = None) -> None:
+        """Asks once for the generation, so that a wrong address or token fails here. `access` is by default that of
+        the environment. Raises `StoreUnavailable`, `EnvironmentFault` for a refused token, and `UsageError`."""
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host, port = None, None
+        if not host or "@" in parts.netloc:
+            raise UsageError(
+                f"{shown_location(url)} is no address of a store; expected http://HOST:PORT or https://HOST:PORT "
+                f"(a token goes into ${TOKEN_VARIABLE})"
+            )
+        access = access or Access.of_environment()
         self.location = url
-        self._connection_type = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        self._host, self._port, self._prefix = parts.hostname, parts.port, parts.path.rstrip("/")
+        self._headers = access.headers()
+        self._tls = access.tls() if parts.scheme == "https" else None
+        self._host, self._port, self._prefix = host, port, parts.path.rstrip("/")
         self._closed = False
         self.generation()
 
@@ -107,14 +121,25 @@ class RemoteStore:
     def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> HTTPResponse:
         if self._closed:
             raise StoreUnavailable(f"{self.location} is closed")
-        connection = self._connection_type(self._host, self._port, timeout=ANSWER_WITHIN_S)
-        headers = {"Connection": "close"} | ({"Content-Type": "application/json"} if body is not None else {})
+        connection = (
+            HTTPConnection(self._host, self._port, timeout=ANSWER_WITHIN_S)
+            if self._tls is None
+            else HTTPSConnection(self._host, self._port, timeout=ANSWER_WITHIN_S, context=self._tls)
+        )
+        headers = {"Connection": "close", **self._headers}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
         try:
             connection.request(method, self._prefix + path, json.dumps(body) if body is not None else None, headers)
             response = connection.getresponse()
         except ConnectionRefusedError as error:
             raise StoreUnavailable(
                 f"nothing listens at {self.location}; expected a running `tracecheck serve`; start it, or name its file"
+            ) from error
+        except SSLCertVerificationError as error:
+            raise StoreUnavailable(
+                f"{self.location} shows a certificate that is not trusted: {error.verify_message}; "
+                f"name the authority that issued it in ${CA_FILE_VARIABLE}"
             ) from error
         except (OSError, HTTPException) as error:
             raise StoreUnavailable(
