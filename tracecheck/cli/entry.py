@@ -11,7 +11,7 @@ from io import TextIOWrapper
 
 import click
 
-from tracecheck.cli import look, more, serve, test
+from tracecheck.cli import compare, critical_path, look, more, serve, test
 from tracecheck.cli.output import say
 from tracecheck.errors import TracecheckError
 
@@ -24,7 +24,7 @@ BUG = 5
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Test": test.COMMANDS,
-    "Look": look.COMMANDS,
+    "Look": look.COMMANDS + critical_path.COMMANDS + compare.COMMANDS,
     "Serve": serve.COMMANDS,
     "More": more.COMMANDS,
 }

@@ -1,0 +1,60 @@
+"""The commands that compute over chains: what they print, and how they refuse."""
+
+import json
+
+import pytest
+
+from tests.cli.conftest import Run
+
+
+@pytest.mark.parametrize(
+    ("baseline", "candidate"),
+    [
+        ("run:run-1", "{orders}/orders.duckdb::run:run-2"),
+        ("..2023-11-14T22:13:21", "2023-11-14T22:13:21.."),
+        ("{orders}/orders.duckdb", "{orders}/orders.duckdb"),
+    ],
+)
+def test_compare_takes_stores_runs_and_windows(tracecheck: Run, baseline: str, candidate: str) -> None:
+    ended = tracecheck("compare", baseline, candidate, "--output", "json")
+    assert (ended.status, ended.err) == (0, "")
+    document = json.loads(ended.out)
+    assert document["schema"] == "tracecheck/compare/v1"
+    assert {(edge["from_service"], edge["to_service"], edge["kind"]) for edge in document["edges"]} == {
+        ("checkout", "billing", "message"),
+        ("checkout", None, "message"),
+    }
+    assert set(document["edges"][0]) == {
+        "from_service", "to_service", "kind", "destination", "baseline", "candidate", "shift_p50_ns", "flagged",
+        "reason", "explained_by",
+    }  # fmt: skip
+    assert set(document["edges"][0]["baseline"]) == {"count", "p50_ns", "p95_ns", "error_rate"}
+
+
+@pytest.mark.parametrize(
+    ("candidate", "status", "told"),
+    [
+        ("run:none", 2, "the candidate holds no call"),
+        ("{orders}/orders.duckdb::yesterday", 2, "expected run:ID or FROM..TO"),
+        ("{tmp}/gone.duckdb", 4, "there is no store"),
+    ],
+)
+def test_compare_refuses_what_is_not_there(tracecheck: Run, candidate: str, status: int, told: str) -> None:
+    ended = tracecheck("compare", "run:run-1", candidate)
+    assert (ended.status, ended.out) == (status, "")
+    assert told in ended.err
+
+
+def test_the_critical_path_runs_from_the_end_back_with_its_waits(tracecheck: Run) -> None:
+    document = json.loads(tracecheck("critical-path", "o-1", "--output", "json").out)
+    assert document["schema"] == "tracecheck/critical-path/v1"
+    assert [(each["service"], each["name"]) for each in document["path"]] == [
+        ("billing", "process orders"),
+        ("checkout", "send orders"),
+    ]
+    lines = tracecheck("critical-path", "o-1").out.splitlines()[1:]
+    assert [line.split("%  ")[-1] for line in lines] == [
+        "billing: process orders",
+        "on the way",
+        "checkout: send orders",
+    ]
