@@ -349,6 +349,7 @@ class Cause(StrEnum):
     FORBIDDEN = "forbidden"
     TOO_FEW = "too_few"
     TOO_MANY = "too_many"
+    STATE_NOT_REACHED = "state_not_reached"
     CLOCK_SKEW = "clock_skew"
     INCOMPLETE = "incomplete"
     ORPHAN = "orphan"

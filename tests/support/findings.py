@@ -155,6 +155,15 @@ _BY_CAUSE: dict[Cause, dict[str, Any]] = {
         "evidence": ("found 1",),
     },
     Cause.TOO_MANY: {"span": CHARGED, "expected": "once process orders by group billing", "evidence": ("found 3",)},
+    Cause.STATE_NOT_REACHED: {
+        "step": "state[0]",
+        "destination": None,
+        "consumer_group": None,
+        "expected": "'SHIPPED' from select status from orders_view where id = :id",
+        "waited_ns": 2 * SECOND,
+        "limit_ns": 2 * SECOND,
+        "evidence": ("last seen: 'PLACED'",),
+    },
     Cause.CLOCK_SKEW: {
         "verdict": Verdict.PASS,
         "span": CHARGED,
