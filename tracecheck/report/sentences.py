@@ -216,9 +216,7 @@ _EXPLAIN: dict[Cause, Callable[[Finding], str]] = {
     Cause.FORBIDDEN: lambda _: "the expectation says that this must never happen",
     Cause.TOO_FEW: lambda _: "the step was met fewer times than expected",
     Cause.TOO_MANY: lambda _: "the step was met more times than expected",
-    Cause.STATE_NOT_REACHED: lambda _: (
-        "the database or read model did not come to the state expected, or did not keep it"
-    ),
+    Cause.STATE_NOT_REACHED: lambda _: "the database or read model did not come to the expected state, or left it",
     Cause.CLOCK_SKEW: lambda _: "a message seems handled before it was sent, so two clocks disagree; nothing was moved",
     Cause.INCOMPLETE: lambda _: "spans may still be missing, so that absence is no proof",
     Cause.ORPHAN: lambda _: "a span names a parent that was never stored",
