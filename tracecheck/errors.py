@@ -51,6 +51,20 @@ class BrokerUnavailable(EnvironmentFault):
     """A broker could not be reached, or refused."""
 
 
+class DestinationMissing(BrokerUnavailable):
+    """A topic, exchange or queue that was named does not exist, or nothing would take the message there."""
+
+
+class StateUnavailable(EnvironmentFault):
+    """A database or read model that was to be sampled cannot be reached, or refused the question."""
+
+
+class ExpectationUnmet(TracecheckError):
+    """What was waited for did not come true in time, or came true and was forbidden."""
+
+    exit_code = 1
+
+
 class DecodeError(TracecheckError):
     """A request or file is no valid OTLP (or Jaeger, or Zipkin). Permanent: the same bytes would fail again."""
 

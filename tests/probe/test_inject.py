@@ -1,10 +1,12 @@
 """An injected event carries everything by which its chain will be found again."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from tracecheck.errors import BrokerUnavailable
 from tracecheck.model import Operation, Span, SpanKind, StatusCode
-from tracecheck.probe.brokers.protocol import Outgoing, Published
+from tracecheck.probe.brokers.protocol import Outgoing, Published, Subscription
 from tracecheck.probe.inject import Injection, inject
 
 
@@ -22,6 +24,12 @@ class RecordingBroker:
             raise BrokerUnavailable(self.refusal)
         self.taken.append(message)
         return Published(partition="2", offset=7)
+
+    def subscribe(self, destinations: Sequence[str]) -> Subscription:
+        raise NotImplementedError
+
+    def group_offsets(self, group: str) -> None:  # noqa: ARG002
+        return None
 
     def close(self) -> None:
         pass
@@ -51,7 +59,7 @@ def test_the_message_carries_correlation_run_and_event_id():
     headers = headers_of(broker)
     assert headers["baggage"] == "correlation.id=o%201,tracecheck.run.id=r%2C1"
     assert headers["tracecheck-event-id"] == "e-1"
-    assert headers["content-type"] == "text/plain"
+    assert (broker.taken[0].content_type, broker.taken[0].message_id) == ("text/plain", "e-1")
 
 
 def test_ids_that_are_not_given_are_made_and_differ_between_events():

@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -31,6 +31,8 @@ class Injection:
     correlation_id: str | None = None
     run_id: str | None = None
     event_id: str | None = None
+    parent: tuple[str, str] | None = None
+    """(trace id, span id) under which the send is; None: it begins a trace."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,8 @@ def inject(injection: Injection, broker: Broker, sink: SpanSink) -> Injected:
     """
     correlation_id = injection.correlation_id or str(uuid4())
     event_id = injection.event_id or str(uuid4())
-    trace_id, span_id = secrets.token_hex(16), secrets.token_hex(8)
+    trace_id = injection.parent[0] if injection.parent else secrets.token_hex(16)
+    span_id = secrets.token_hex(8)
     message = Outgoing(
         destination=injection.destination,
         key=injection.key,
@@ -65,8 +68,9 @@ def inject(injection: Injection, broker: Broker, sink: SpanSink) -> Injected:
             ("traceparent", f"00-{trace_id}-{span_id}-{SAMPLED:02x}".encode()),
             ("baggage", _baggage(correlation_id, injection.run_id).encode()),
             ("tracecheck-event-id", event_id.encode()),
-            *((("content-type", injection.content_type.encode()),) if injection.content_type else ()),
         ),
+        content_type=injection.content_type,
+        message_id=event_id,
     )
 
     def span(start_unix_nano: int, published: Published | None, error: str = "") -> Span:
@@ -74,6 +78,7 @@ def inject(injection: Injection, broker: Broker, sink: SpanSink) -> Injected:
             Span(
                 trace_id=trace_id,
                 span_id=span_id,
+                parent_span_id=injection.parent[1] if injection.parent else None,
                 name=f"send {injection.destination}",
                 kind=SpanKind.PRODUCER,
                 start_unix_nano=start_unix_nano,
@@ -103,6 +108,43 @@ def inject(injection: Injection, broker: Broker, sink: SpanSink) -> Injected:
         run_id=injection.run_id,
         event_id=event_id,
         span=anchor,
+    )
+
+
+def inject_twice(injection: Injection, broker: Broker, sink: SpanSink) -> tuple[Injected, Injected]:
+    """Publishes one event twice, as a producer that retries does: two messages, one event id and correlation id.
+
+    Both sends are in one chain, under a span that is its origin, so that `duplicate_send` and `duplicate_effect` are
+    found in it, and told apart from a message that was delivered twice.
+    """
+    origin = (secrets.token_hex(16), secrets.token_hex(8))
+    once = replace(
+        injection,
+        correlation_id=injection.correlation_id or str(uuid4()),
+        event_id=injection.event_id or str(uuid4()),
+        parent=origin,
+    )
+    start_unix_nano = time.time_ns()
+    try:
+        return inject(once, broker, sink), inject(once, broker, sink)
+    finally:
+        sink(_twice(once, origin, start_unix_nano))
+
+
+def _twice(injection: Injection, origin: tuple[str, str], start_unix_nano: int) -> Span:
+    ids = {"correlation.id": injection.correlation_id, "tracecheck.run.id": injection.run_id}
+    return semconv.canonical(
+        Span(
+            trace_id=origin[0],
+            span_id=origin[1],
+            name=f"inject {injection.destination} twice",
+            kind=SpanKind.INTERNAL,
+            start_unix_nano=start_unix_nano,
+            end_unix_nano=time.time_ns(),
+            flags=SAMPLED,
+            attributes={name: value for name, value in ids.items() if value is not None},
+            resource=Resource(attributes={"service.name": SERVICE}, scope_name="tracecheck.probe"),
+        )
     )
 
 

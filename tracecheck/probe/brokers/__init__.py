@@ -1,20 +1,27 @@
 """One file per broker, all behind the protocol in `protocol.py`."""
 
 from tracecheck.errors import UsageError
-from tracecheck.probe.brokers.protocol import Broker
+from tracecheck.probe.brokers.protocol import Broker, GroupOffset, Outgoing, Published, Seen, Subscription
 
-__all__ = ["Broker", "connect"]
+__all__ = ["SYSTEMS", "Broker", "GroupOffset", "Outgoing", "Published", "Seen", "Subscription", "connect"]
+
+SYSTEMS = ("kafka", "rabbitmq")
 
 
 def connect(system: str, address: str) -> Broker:
-    """Connects to the broker of a messaging system (`messaging.system`, e.g. "kafka") at `address`.
+    """Connects to the broker of a messaging system (`messaging.system`) at `address`.
 
-    Raises `BrokerUnavailable` when nothing answers there, `UsageError` for a system without an adapter or an adapter
-    whose client library is not installed.
+    `kafka` takes bootstrap servers (`host:port,host:port`), `rabbitmq` an AMQP URL or `host:port`. Raises
+    `BrokerUnavailable` when nothing answers there, `UsageError` for a system without an adapter or an adapter whose
+    client library is not installed.
     """
     if system == "kafka":
         from tracecheck.probe.brokers.apache_kafka import KafkaBroker
 
         return KafkaBroker(address)
-    msg = f"no broker adapter for {system!r}: expected kafka"
+    if system == "rabbitmq":
+        from tracecheck.probe.brokers.rabbitmq import RabbitBroker
+
+        return RabbitBroker(address)
+    msg = f"no broker adapter for {system!r}: expected {' or '.join(SYSTEMS)}"
     raise UsageError(msg)

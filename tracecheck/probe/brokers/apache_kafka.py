@@ -1,10 +1,21 @@
-"""Kafka, through kafka-python's uninstrumented producer: what is injected must not depend on what is being tested."""
+"""Kafka, through kafka-python's uninstrumented clients: what is injected must not depend on what is being tested."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
+from threading import Lock
+from typing import Any, TypeVar
 
 from tracecheck.errors import BrokerUnavailable, UsageError
-from tracecheck.probe.brokers.protocol import Outgoing, Published
+from tracecheck.probe.brokers.protocol import GroupOffset, Outgoing, Published, Subscription
 from tracecheck.probe.brokers.reach import require_listener
 
 ACKNOWLEDGE_WITHIN_S = 10.0
+ANSWER_WITHIN_S = 10.0
+ASK_AGAIN_S = 0.1
+"""A coordinator that moves, or a group that is rebalancing, answers "not now"; Kafka does not tell when it is done."""
+
+T = TypeVar("T")
 
 
 class KafkaBroker:
@@ -14,7 +25,6 @@ class KafkaBroker:
 
     def __init__(self, bootstrap_servers: str) -> None:
         try:
-            from kafka import KafkaProducer
             from kafka.errors import KafkaError
         except ImportError as absent:
             msg = "kafka-python is not installed; run: pip install 'tracecheck[kafka]'"
@@ -22,29 +32,89 @@ class KafkaBroker:
         require_listener("Kafka", bootstrap_servers)
         self._fault = KafkaError
         self._address = bootstrap_servers
-        try:
-            self._producer = KafkaProducer(
-                bootstrap_servers=bootstrap_servers.split(","),
-                acks="all",
-                max_block_ms=ACKNOWLEDGE_WITHIN_S * 1000,
-                bootstrap_timeout_ms=5000,
-            )
-        except (KafkaError, ValueError, OSError) as fault:
-            raise self._unavailable(fault) from fault
+        self._opening = Lock()
 
     def publish(self, message: Outgoing) -> Published:
         """Publishes and waits for the acknowledgement of all in-sync replicas."""
+        headers = list(message.headers)
+        if message.content_type and not any(name.lower() == "content-type" for name, _ in headers):
+            headers.append(("content-type", message.content_type.encode()))
         try:
-            report = self._producer.send(
-                message.destination, key=message.key, value=message.value, headers=list(message.headers)
-            ).get(timeout=ACKNOWLEDGE_WITHIN_S)
-        except self._fault as fault:
+            with self._opening:
+                producer = self._producer
+            report = producer.send(message.destination, key=message.key, value=message.value, headers=headers).get(
+                timeout=ACKNOWLEDGE_WITHIN_S
+            )
+        except (self._fault, ValueError, OSError) as fault:
             raise self._unavailable(fault) from fault
         return Published(partition=str(report.partition), offset=report.offset)
 
+    def subscribe(self, destinations: Sequence[str]) -> Subscription:
+        """Reads the topics from their present ends on, without a group, and commits nothing."""
+        from tracecheck.probe.brokers.kafka_view import KafkaView
+
+        return KafkaView(self._address, destinations)
+
+    def group_offsets(self, group: str) -> Mapping[tuple[str, str], GroupOffset]:
+        """Committed, first and end offsets of every partition in which the group has committed.
+
+        A group that is rebalancing is asked again until it answers, for 10 s.
+        """
+        from kafka.admin import OffsetSpec
+
+        with self._opening:
+            committed: dict[Any, Any] = self._patiently(lambda: self._admin.list_group_offsets({group: None}))[group]
+            if not committed:
+                return {}
+            starts, ends = (
+                self._patiently(partial(self._admin.list_partition_offsets, dict.fromkeys(committed, spec)))
+                for spec in (OffsetSpec.EARLIEST, OffsetSpec.LATEST)
+            )
+        return {
+            (place.topic, str(place.partition)): GroupOffset(
+                destination=place.topic,
+                partition=str(place.partition),
+                committed=said.offset if said.offset >= 0 else None,
+                start=max(int(starts[place].offset), 0),
+                end=max(int(ends[place].offset), 0),
+            )
+            for place, said in committed.items()
+        }
+
     def close(self) -> None:
-        """Closes the producer; everything published was acknowledged before."""
-        self._producer.close(timeout=1)
+        """Closes what was opened; everything published was acknowledged before."""
+        with self._opening:
+            for name in ("_producer", "_admin"):
+                if name in self.__dict__:
+                    client = self.__dict__.pop(name)
+                    client.close(timeout=1) if name == "_producer" else client.close()
+
+    @cached_property
+    def _producer(self) -> Any:
+        from kafka import KafkaProducer
+
+        return KafkaProducer(
+            bootstrap_servers=self._address.split(","),
+            acks="all",
+            max_block_ms=ACKNOWLEDGE_WITHIN_S * 1000,
+            bootstrap_timeout_ms=5000,
+        )
+
+    @cached_property
+    def _admin(self) -> Any:
+        from kafka import KafkaAdminClient
+
+        return KafkaAdminClient(bootstrap_servers=self._address.split(","), bootstrap_timeout_ms=5000)
+
+    def _patiently(self, ask: Callable[[], T]) -> T:
+        deadline = time.monotonic() + ANSWER_WITHIN_S
+        while True:
+            try:
+                return ask()
+            except (self._fault, ValueError, OSError) as fault:
+                if not getattr(fault, "retriable", False) or time.monotonic() > deadline:
+                    raise self._unavailable(fault) from fault
+            time.sleep(ASK_AGAIN_S)
 
     def _unavailable(self, fault: Exception) -> BrokerUnavailable:
         reason = str(fault) or type(fault).__name__
