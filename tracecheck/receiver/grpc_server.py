@@ -17,6 +17,9 @@ _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 _PURPOSE = "OTLP/gRPC"
 
+_STREAMS_PER_CONNECTION = 128
+"""An exporter needs one or a few; a client that opens and resets streams without end gets no further."""
+
 RETRY_TRAILER = "google.rpc.retryinfo-bin"
 STATUS_TRAILER = "grpc-status-details-bin"
 
@@ -34,6 +37,10 @@ class GrpcServer:
             options=[
                 ("grpc.max_receive_message_length", options.max_message_bytes),
                 ("grpc.so_reuseport", 0),  # else two receivers could share a port and split the spans
+                ("grpc.max_concurrent_streams", _STREAMS_PER_CONNECTION),
+                ("grpc.max_allowed_incoming_connections", options.most_connections),
+                ("grpc.server_handshake_timeout_ms", round(options.idle_timeout_s * 1000)),
+                ("grpc.max_connection_idle_ms", round(options.idle_timeout_s * 1000)),
             ],
         )
         self._server.add_generic_rpc_handlers([_handlers(signal, intake, options) for signal in _SIGNALS])

@@ -11,6 +11,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from starlette.applications import Starlette
 
+from tracecheck.receiver.connection_cap import MOST_CONNECTIONS, CappedLoop
 from tracecheck.receiver.ports import bound_socket
 from tracecheck.receiver.security import Security, ssl_context
 
@@ -27,18 +28,24 @@ class HttpListener:
         purpose: str,
         idle_timeout_s: float = 20.0,
         grace_s: float = 5.0,
+        most_connections: int = MOST_CONNECTIONS,
         security: Security | None = None,
     ) -> None:
         """Binds and starts. Raises `PortInUse`, which names `purpose`."""
         listening = bound_socket(host, port, purpose)
         self.port: int = listening.getsockname()[1]
-        self._loop = asyncio.new_event_loop()
+        self._loop = CappedLoop(most_connections)
         self._stopping = asyncio.Event()
         self._serving = serve(
             cast(Any, app), _config(listening, idle_timeout_s, grace_s, security), shutdown_trigger=self._stopping.wait
         )
         self._thread = threading.Thread(target=self._run, name=f"tracecheck-http-{self.port}", daemon=True)
         self._thread.start()
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open now."""
+        return self._loop.connections
 
     def stop(self) -> None:
         """Takes no new connections, and waits until requests in flight are answered or the grace is over."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from tracecheck.receiver.connection_cap import MOST_CONNECTIONS
 from tracecheck.receiver.limits import SpanLimits
 from tracecheck.receiver.security import Security
 
@@ -13,8 +14,9 @@ class ReceiverOptions:
     """Limits and waits. The defaults suit a test run on one machine.
 
     `max_message_bytes` holds before and after decompression (OTLP recommends 64 MiB); `inflight_bytes` bounds all
-    requests together; `retry_after_s` is the advice to clients that meet a full or failing store: long enough to
-    recover, and well below the 10 s after which SDK exporters give up.
+    requests together; `most_connections` are open per listener (over HTTP the longest silent one makes room for a new
+    one, over gRPC a new one waits until an idle one was closed); `retry_after_s` is the advice to clients that meet a
+    full or failing store: long enough to recover, and well below the 10 s after which SDK exporters give up.
     """
 
     max_message_bytes: int = 64 * MIB
@@ -23,6 +25,7 @@ class ReceiverOptions:
     body_timeout_s: float = 25.0
     idle_timeout_s: float = 20.0
     grace_s: float = 5.0
+    most_connections: int = MOST_CONNECTIONS
     grpc_workers: int = 32
     traces_path: str = "/v1/traces"
     security: Security = field(default_factory=Security)

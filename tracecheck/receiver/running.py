@@ -64,6 +64,7 @@ class RunningReceiver:
                 purpose="OTLP/HTTP",
                 idle_timeout_s=options.idle_timeout_s,
                 grace_s=options.grace_s,
+                most_connections=options.most_connections,
                 security=security,
             )
             undo.callback(http.stop)
