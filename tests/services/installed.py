@@ -32,6 +32,11 @@ def telemetrygen() -> Path:
     return cache() / "collector" / "telemetrygen"
 
 
+def node_modules() -> Path:
+    """The OpenTelemetry SDK for Node and its exporters, as `NODE_PATH` takes it."""
+    return cache() / "node" / "node_modules"
+
+
 def postgres_programs() -> Path:
     """The newest folder with `initdb` and `postgres`; where Debian puts them, no search path leads."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda file: int(file.parts[-3]))
@@ -60,6 +65,12 @@ def _kafka() -> str | None:
     return None if any(libraries.glob("kafka_*.jar")) else str(libraries)
 
 
+def _node() -> str | None:
+    if not shutil.which("node"):
+        return "node"
+    return None if node_modules().is_dir() else str(node_modules())
+
+
 def _postgres() -> str | None:
     return None if (postgres_programs() / "initdb").is_file() else "initdb of PostgreSQL"
 
@@ -70,5 +81,6 @@ NEEDED: dict[str, Callable[[], str | None]] = {
     "postgres": _postgres,
     "collector": _file(collector),
     "telemetrygen": _file(telemetrygen),
+    "node": _node,
     "chromium": _file(chromium),
 }
