@@ -1,0 +1,147 @@
+"""Spans in their total order, with parents, links and what each messaging span says (`10_unique`, `20_roles`)."""
+
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from tracecheck.model import Link, Operation, Span, SpanKind, StatusCode
+
+NEVER = 2**63 - 1
+"""Instants are clamped here, as in the store's columns."""
+
+_PRODUCING = (Operation.CREATE, Operation.SEND)
+_CONSUMING = (Operation.RECEIVE, Operation.PROCESS)
+_ROOT_KINDS = (SpanKind.UNSPECIFIED, SpanKind.INTERNAL, SpanKind.CLIENT, SpanKind.PRODUCER)
+
+
+@dataclass(slots=True)
+class Said:
+    """What one messaging span says; of a message, also what the spans folded into it know. A constant is no id."""
+
+    n: int
+    role: str
+    span: Span
+    service: str
+    correlation_id: str | None
+    failed: bool
+    system: str | None = None
+    destination: str | None = None
+    group: str | None = None
+    partition: str | None = None
+    offset: int | None = None
+    message_id: str | None = None
+    event_id: str | None = None
+    batch_count: int | None = None
+    retry_of: str | None = None
+
+    @property
+    def id(self) -> str | None:
+        """The event id, else the system's own id."""
+        return self.message_id if self.event_id is None else self.event_id
+
+    @property
+    def of_one(self) -> bool:
+        """It speaks of one message, as far as it says."""
+        return self.batch_count is None or self.batch_count <= 1
+
+
+@dataclass(slots=True)
+class Facts:
+    """Spans by number: an earlier span (by start, then the longer, then by ids) has a smaller one."""
+
+    spans: list[Span]
+    constants: Container[str]
+    at: dict[tuple[str, str], int]
+    parent: list[int | None]
+    links: dict[int, list[tuple[Link, int | None]]]
+    producers: dict[int, Said] = field(default_factory=dict)
+    consumers: dict[int, Said] = field(default_factory=dict)
+    linked: set[int] = field(default_factory=set)
+    """Spans with a link to a stored span."""
+
+    def said(self, n: int) -> Said | None:
+        """What a span says of messages; None if it is no messaging span."""
+        return self.producers.get(n) or self.consumers.get(n)
+
+    def targets(self, n: int) -> Iterator[int]:
+        """The stored spans that a span links to, itself left out."""
+        return (target for _, target in self.links.get(n, ()) if target is not None and target != n)
+
+    def begins_trace(self, n: int) -> bool:
+        """A root that its service may have begun while handling something: no server, no consumer, no links."""
+        span = self.spans[n]
+        return (
+            span.parent_span_id is None
+            and n not in self.links
+            and n not in self.consumers
+            and span.kind in _ROOT_KINDS
+            and span.correlation_id is not None
+            and span.correlation_id not in self.constants
+        )
+
+
+def facts_of(spans: Iterable[Span], constants: Container[str]) -> Facts:
+    """Numbers the spans. Of those under one id, the first in (start, order given) stands for all."""
+    first: dict[tuple[str, str], Span] = {}
+    for span in sorted(spans, key=lambda each: each.start_unix_nano):
+        first.setdefault((span.trace_id, span.span_id), span)
+    ordered = sorted(first.values(), key=_order)
+    at = {(span.trace_id, span.span_id): n for n, span in enumerate(ordered)}
+    facts = Facts(
+        spans=ordered,
+        constants=constants,
+        at=at,
+        parent=[
+            None if span.parent_span_id is None else at.get((span.trace_id, span.parent_span_id)) for span in ordered
+        ],
+        links={
+            n: [(link, at.get((link.trace_id, link.span_id))) for link in span.links]
+            for n, span in enumerate(ordered)
+            if span.links
+        },
+    )
+    facts.linked = {n for n, links in facts.links.items() if any(target is not None for _, target in links)}
+    for n, span in enumerate(ordered):
+        role = role_of(span)
+        if role is not None:
+            side = facts.producers if role in ("create", "send") else facts.consumers
+            side[n] = _said(n, role, span, constants)
+    return facts
+
+
+def _order(span: Span) -> tuple[int, int, str, str]:
+    return (min(span.start_unix_nano, NEVER), -min(span.end_unix_nano, NEVER), span.trace_id, span.span_id)
+
+
+def role_of(span: Span) -> str | None:
+    """`create` and `send` produce, `receive` and `process` consume; None for any other span."""
+    messaging = span.messaging
+    operation = None if messaging is None else messaging.operation
+    if operation in _PRODUCING:
+        return "receive" if span.kind is SpanKind.CONSUMER else operation.value
+    if operation in _CONSUMING:
+        return operation.value
+    if operation is not None:
+        return None
+    if span.kind is SpanKind.PRODUCER:
+        return "send"
+    if span.kind is SpanKind.CONSUMER:
+        return "process" if messaging is not None and messaging.destination is not None else "receive"
+    return None
+
+
+def _said(n: int, role: str, span: Span, constants: Container[str]) -> Said:
+    correlation = span.correlation_id
+    said = Said(
+        n=n,
+        role=role,
+        span=span,
+        service=span.service,
+        correlation_id=None if correlation is None or correlation in constants else correlation,
+        failed=span.status is StatusCode.ERROR,
+    )
+    if (messaging := span.messaging) is not None:
+        said.system, said.destination, said.group = messaging.system, messaging.destination, messaging.consumer_group
+        identity = messaging.identity
+        said.partition, said.offset, said.message_id = identity.partition, identity.offset, identity.message_id
+        said.event_id, said.batch_count, said.retry_of = messaging.event_id, messaging.batch_count, messaging.retry_of
+    return said
