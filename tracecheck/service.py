@@ -37,7 +37,13 @@ class Service:
             # A page that rebinds its name threatens what only this machine reaches; elsewhere any name may be ours.
             names = () if is_loopback(listen.host) else ("*",)
             security = options.security
-            read_api = api_app(self.store, lambda: refresh(self.store), allowed_hosts=names, security=security)
+            read_api = api_app(
+                self.store,
+                lambda: refresh(self.store),
+                allowed_hosts=names,
+                security=security,
+                counters=lambda: receiver.counters,
+            )
             api = HttpListener(read_api, listen.host, listen.api_port, purpose="the read API", security=security)
             undo.callback(api.stop)
             self._receiver = receiver

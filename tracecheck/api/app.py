@@ -7,6 +7,7 @@
 | `POST /v1/refresh` | `{"generation"}`, once the chain tables are up to date |
 | `GET /healthz` | 200 while the process answers |
 | `GET /readyz` | 200 while the store answers |
+| `GET /metrics` | what the receiver did, for Prometheus |
 
 Whatever fails is answered with `{"error": {"kind", "message"}}`. Parameters are JSON as `store.attributes.to_json`
 writes it, so bytes and large integers keep their type.
@@ -29,9 +30,10 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from tracecheck.api.hosts import KnownHostsOnly
+from tracecheck.api.metrics import exposition
 from tracecheck.api.tokens import TokenOnly
 from tracecheck.errors import EnvironmentFault, QueryRefused, StoreUnavailable, TracecheckError, UsageError
-from tracecheck.receiver.security import Security
+from tracecheck.receiver import Counters, Security
 from tracecheck.store import Limits, Store
 from tracecheck.store.attributes import from_json
 
@@ -61,20 +63,23 @@ def api_app(
     *,
     allowed_hosts: Sequence[str] = (),
     security: Security | None = None,
+    counters: Callable[[], Counters] = Counters,
 ) -> Starlette:
     """The application; any ASGI server may serve it.
 
     `refresh` brings the chain tables up to date. `allowed_hosts` are names beside loopback under which the server may
     be addressed (`*` for any): a browser page that rebinds its own name to this machine is refused. There is no CORS.
     The token of `security` is asked for everywhere but at `OPEN_PATHS`; its TLS is the listener's.
+    `counters` are those of the receiver that writes the store.
     """
-    api = _Api(store, refresh)
+    api = _Api(store, refresh, counters)
     routes = [
         Route("/v1/query", _answered(api.query), methods=["POST"]),
         Route("/v1/generation", _answered(api.generation), methods=["GET"]),
         Route("/v1/refresh", _answered(api.refresh), methods=["POST"]),
         Route("/healthz", api.healthz, methods=["GET"]),
         Route("/readyz", _answered(api.readyz), methods=["GET"]),
+        Route("/metrics", _answered(api.metrics), methods=["GET"]),
     ]
     guards = [
         Middleware(KnownHostsOnly, allowed_hosts=tuple(allowed_hosts)),
@@ -87,10 +92,12 @@ class _Api:
     """The endpoints. Store calls block, so they run in threads: queries and waits in pools that cannot starve each
     other."""
 
-    def __init__(self, store: Store, refresh: Callable[[], None]) -> None:
+    def __init__(self, store: Store, refresh: Callable[[], None], counters: Callable[[], Counters]) -> None:
         self._store = store
         self._refresh = refresh
+        self._counters = counters
         self._queries = anyio.CapacityLimiter(MOST_QUERIES)
+        self._readiness = anyio.CapacityLimiter(1)
         self._waits = anyio.CapacityLimiter(MOST_WAITS)
         self._refreshing = anyio.Lock()
 
@@ -120,16 +127,24 @@ class _Api:
 
     async def refresh(self, request: Request) -> Response:
         await _json_object(request)
+        await self.refreshed()
+        return JSONResponse({"generation": self._store.generation()})
+
+    async def refreshed(self) -> None:
         async with self._refreshing:
             await anyio.to_thread.run_sync(self._refresh)
-        return JSONResponse({"generation": self._store.generation()})
 
     async def healthz(self, _: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
     async def readyz(self, _: Request) -> Response:
-        await anyio.to_thread.run_sync(partial(self._store.query, "select 1"), limiter=self._queries)
+        # Not with the queries: analysts who keep all of those busy must not have the service taken for dead.
+        await anyio.to_thread.run_sync(partial(self._store.query, "select 1"), limiter=self._readiness)
         return JSONResponse({"status": "ready"})
+
+    async def metrics(self, request: Request) -> Response:
+        text, content_type = exposition(self._counters(), request.headers.get("accept", ""))
+        return Response(text, headers={"Content-Type": content_type})
 
 
 def _answered(endpoint: Endpoint) -> Endpoint:

@@ -1,7 +1,12 @@
 """What went through a receiver since it started, as numbers: added up by any thread, read as one frozen snapshot."""
 
 import threading
+from bisect import bisect_left
 from dataclasses import dataclass, fields, replace
+from typing import Any
+
+COMMIT_BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper bounds of the buckets of a commit's duration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +30,12 @@ class Counters:
     """Spans decoded again from a journal that an earlier process left; also in `stored` or `duplicates`."""
     damaged_records: int = 0
     """Journal records that failed their checksum, and were set aside."""
+    set_aside: int = 0
+    """Acknowledged spans that the database refused for good; their journal segments are kept under another name."""
     commits: int = 0
     commit_seconds: float = 0.0
+    commit_buckets: tuple[int, ...] = (0,) * (len(COMMIT_BOUNDS_S) + 1)
+    """How many commits took up to each of `COMMIT_BOUNDS_S`, and (last) longer."""
     journal_syncs: int = 0
     journal_sync_seconds: float = 0.0
     journal_bytes: int = 0
@@ -54,11 +63,28 @@ class Metrics:
         self._counters = Counters()
 
     def add(self, **more: float) -> None:
-        """Adds to the counters named; negative for what is no longer held."""
+        """Adds to the counters named; negative for what is no longer held. `commit_seconds` are those of one commit."""
         with self._lock:
-            self._counters = replace(
-                self._counters, **{name: getattr(self._counters, name) + count for name, count in more.items()}
-            )
+            now: dict[str, Any] = {name: getattr(self._counters, name) + count for name, count in more.items()}
+            if "commit_seconds" in more:
+                buckets = list(self._counters.commit_buckets)
+                buckets[bisect_left(COMMIT_BOUNDS_S, more["commit_seconds"])] += 1
+                now["commit_buckets"] = tuple(buckets)
+            self._counters = replace(self._counters, **now)
+
+    def add_within(self, name: str, more: int, limit: int) -> bool:
+        """Adds to one counter, unless that would raise it over the limit: then False, and nothing is added."""
+        with self._lock:
+            now: dict[str, Any] = {name: getattr(self._counters, name) + more}
+            if more > 0 and now[name] > limit:
+                return False
+            self._counters = replace(self._counters, **now)
+            return True
+
+    def put(self, **now: Any) -> None:
+        """Sets the counters named."""
+        with self._lock:
+            self._counters = replace(self._counters, **now)
 
     def snapshot(self) -> Counters:
         """All counters at one instant."""
