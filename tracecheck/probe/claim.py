@@ -52,14 +52,14 @@ class Claim:
         return self.most is not None and len(found) > self.most
 
     def unmet(
-        self, found: tuple[Seen, ...], seen: Sequence[Seen], missing: Sequence[str], waited_s: float
+        self, found: tuple[Seen, ...], seen: Sequence[Seen], missing: Sequence[str], within_s: float
     ) -> NotObserved:
         """What to raise: how many there were, which came nearest, and destinations that do not exist."""
         number = (
             "no" if self.most == 0 else f"exactly {self.most}" if self.most is not None else f"{self.least} or more"
         )
         meant = self.match.describe().removeprefix("a ")
-        lines = [f"expected {number} of: {meant}; saw {len(found)} within {waited_s:.3f} s, of {len(seen)} in all"]
+        lines = [f"expected {number} of: {meant}; saw {len(found)} within {within_s:g} s, of {len(seen)} in all"]
         if self.too_many(found):
             misses: tuple[tuple[Seen, str], ...] = ()
             lines += [f"  one too many: {place_of(one)}" for one in found[self.most : (self.most or 0) + MISSES_SHOWN]]

@@ -24,7 +24,6 @@ CATCH_UP_S = 2.0
 
 CATCHING_UP_S = 0.005
 LEAVE_WITHIN_S = 5.0
-NS_PER_S = 1_000_000_000
 
 
 @contextmanager
@@ -116,12 +115,11 @@ class Observer:
         exist, a broker that did not let us catch up), `BrokerUnavailable` when the broker was lost.
         """
         claim = Claim.of(match, exactly=exactly, at_least=at_least, none=none)
-        began = self._clock.now_ns()
 
         def look() -> tuple[Seen, ...]:
             found = self.matching(match)
             if claim.too_many(found):
-                raise self._unmet(claim, found, began)
+                raise claim.unmet(found, self.seen, self.missing(), within_s)
             return found
 
         lasting = claim.most is not None and settle_s is None
@@ -141,7 +139,7 @@ class Observer:
         caught_up = self.catch_up()
         found = look()
         if not claim.enough(found):
-            raise self._unmet(claim, found, began)
+            raise claim.unmet(found, self.seen, self.missing(), within_s)
         if claim.most is not None:
             self._require_certainty(match, caught_up)
         return found
@@ -201,9 +199,6 @@ class Observer:
             self._subscription.close()
         except TracecheckError as fault:
             self._fault = self._fault or fault
-
-    def _unmet(self, claim: Claim, found: tuple[Seen, ...], began: int) -> NotObserved:
-        return claim.unmet(found, self.seen, self.missing(), (self._clock.now_ns() - began) / NS_PER_S)
 
     def _require_certainty(self, match: Match, caught_up: bool) -> None:
         if not caught_up:

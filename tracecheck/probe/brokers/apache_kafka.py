@@ -11,6 +11,7 @@ from tracecheck.probe.brokers.protocol import GroupOffset, Outgoing, Published, 
 from tracecheck.probe.brokers.reach import require_listener
 
 ACKNOWLEDGE_WITHIN_S = 10.0
+NOTICE_WITHIN_S = 1.0
 ANSWER_WITHIN_S = 10.0
 ASK_AGAIN_S = 0.1
 """A coordinator that moves, or a group that is rebalancing, answers "not now"; Kafka does not tell when it is done."""
@@ -42,10 +43,10 @@ class KafkaBroker:
         try:
             with self._opening:
                 producer = self._producer
-            report = producer.send(message.destination, key=message.key, value=message.value, headers=headers).get(
-                timeout=ACKNOWLEDGE_WITHIN_S
-            )
+            sent = producer.send(message.destination, key=message.key, value=message.value, headers=headers)
+            report = self._acknowledged(sent)
         except (self._fault, ValueError, OSError) as fault:
+            require_listener("Kafka", self._address)
             raise self._unavailable(fault) from fault
         return Published(partition=str(report.partition), offset=report.offset)
 
@@ -62,6 +63,7 @@ class KafkaBroker:
         """
         from kafka.admin import OffsetSpec
 
+        require_listener("Kafka", self._address)
         with self._opening:
             committed: dict[Any, Any] = self._patiently(lambda: self._admin.list_group_offsets({group: None}))[group]
             if not committed:
@@ -87,13 +89,24 @@ class KafkaBroker:
             for name in ("_producer", "_admin"):
                 if name in self.__dict__:
                     client = self.__dict__.pop(name)
-                    client.close(timeout=1) if name == "_producer" else client.close()
+                    client.close()
+
+    def _acknowledged(self, sent: Any) -> Any:
+        # The client goes on trying when nobody listens any more; that is not worth its whole patience.
+        deadline = time.monotonic() + ACKNOWLEDGE_WITHIN_S
+        while True:
+            try:
+                return sent.get(timeout=NOTICE_WITHIN_S)
+            except self._fault:
+                if sent.is_done or time.monotonic() > deadline:
+                    raise
+                require_listener("Kafka", self._address)
 
     @cached_property
     def _producer(self) -> Any:
-        from kafka import KafkaProducer
+        from tracecheck.probe.brokers.kafka_clients import Producer
 
-        return KafkaProducer(
+        return Producer(
             bootstrap_servers=self._address.split(","),
             acks="all",
             max_block_ms=ACKNOWLEDGE_WITHIN_S * 1000,
@@ -112,6 +125,7 @@ class KafkaBroker:
             try:
                 return ask()
             except (self._fault, ValueError, OSError) as fault:
+                require_listener("Kafka", self._address)
                 if not getattr(fault, "retriable", False) or time.monotonic() > deadline:
                     raise self._unavailable(fault) from fault
             time.sleep(ASK_AGAIN_S)

@@ -14,6 +14,9 @@ SLICE_S = 0.1
 LOOK_FOR_TOPICS_S = 0.2
 LOOK_FOR_PARTITIONS_S = 3.0
 ANSWER_WITHIN_MS = 10_000
+FETCH_WAIT_MS = 100
+"""How long a fetch may wait at the broker for records. Partitions that are new to us are in the next one."""
+
 NS_PER_MS = 1_000_000
 
 
@@ -24,6 +27,8 @@ class KafkaView:
         from kafka import KafkaConsumer, TopicPartition
         from kafka.errors import KafkaError
 
+        import tracecheck.probe.brokers.kafka_clients  # noqa: F401 - keeps the client silent
+
         self._fault = KafkaError
         self._place = TopicPartition
         self._address = bootstrap_servers
@@ -32,20 +37,26 @@ class KafkaView:
         self._woken = False
         self._looked_s = 0.0
         require_listener("Kafka", bootstrap_servers)
+        self._clients: list[Any] = []
         try:
-            self._consumer: Any = KafkaConsumer(
-                bootstrap_servers=bootstrap_servers.split(","),
-                group_id=None,
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                bootstrap_timeout_ms=5000,
-            )
-        except (KafkaError, ValueError, OSError) as fault:
-            raise self._unavailable(fault) from fault
-        try:
+            # What is asked on the connection that fetches waits for the fetch, so there is another one to ask on.
+            for _ in ("reads", "asks"):
+                client = KafkaConsumer(
+                    bootstrap_servers=bootstrap_servers.split(","),
+                    group_id=None,
+                    enable_auto_commit=False,
+                    auto_offset_reset="earliest",
+                    fetch_max_wait_ms=FETCH_WAIT_MS,
+                    bootstrap_timeout_ms=5000,
+                )
+                self._clients.append(client)
+            self._consumer, self._asker = self._clients
             self._begin()
+        except (KafkaError, ValueError, OSError) as fault:
+            self.close()
+            raise self._unavailable(fault) from fault
         except BaseException:
-            self._consumer.close()
+            self.close()
             raise
 
     def poll(self, timeout_s: float) -> list[Seen]:
@@ -81,24 +92,22 @@ class KafkaView:
             places = list(self._reading)
             if not places:
                 return True
-            ends = self._consumer.end_offsets(places, timeout_ms=max(int(timeout_s * 1000), 1))
+            ends = self._asker.end_offsets(places, timeout_ms=max(int(timeout_s * 1000), 1))
             return all(self._consumer.position(place, timeout_ms=1000) >= ends[place] for place in places)
         except (self._fault, ValueError, OSError) as fault:
             raise self._unavailable(fault) from fault
 
     def close(self) -> None:
         """Disconnects; there is no group to leave."""
-        self._consumer.close()
+        for client in self._clients:
+            client.close()
 
     def _begin(self) -> None:
-        try:
-            places = self._places()
-            self._assign(places)
-            ends = self._consumer.end_offsets(places, timeout_ms=ANSWER_WITHIN_MS) if places else {}
-            for place, end in ends.items():
-                self._consumer.seek(place, end)
-        except (self._fault, ValueError, OSError) as fault:
-            raise self._unavailable(fault) from fault
+        places = self._places()
+        self._assign(places)
+        ends = self._asker.end_offsets(places, timeout_ms=ANSWER_WITHIN_MS) if places else {}
+        for place, end in ends.items():
+            self._consumer.seek(place, end)
 
     def _look_for_new(self, *, at_once: bool = False) -> None:
         every_s = LOOK_FOR_TOPICS_S if self.missing() else LOOK_FOR_PARTITIONS_S
@@ -112,12 +121,12 @@ class KafkaView:
     def _places(self) -> list[Any]:
         # All topics are listed and ours picked: to name a topic that is not there would make the broker create it.
         self._looked_s = time.monotonic()
-        there = self._consumer.topics()
+        there = self._asker.topics()
         return [
             self._place(topic, partition)
             for topic in self._topics
             if topic in there
-            for partition in sorted(self._consumer.partitions_for_topic(topic))
+            for partition in sorted(self._asker.partitions_for_topic(topic))
         ]
 
     def _assign(self, places: list[Any]) -> None:

@@ -45,25 +45,21 @@ class RabbitBroker:
             delivery_mode=PERSISTENT,
         )
         with self._using:
-            for attempt in (1, 2):
-                try:
-                    self._open().basic_publish(exchange, routing_key, message.value or b"", properties, mandatory=True)
-                    return Published(partition=None, offset=None)
-                except UnroutableError as dropped:
-                    msg = (
-                        f"RabbitMQ at {self._name} has no queue for {message.destination!r}, so the message is lost; "
-                        "declare the queue and bind it first"
-                    )
-                    raise DestinationMissing(msg) from dropped
-                except (AMQPError, NackError, OSError) as fault:
-                    went_idle = attempt == 1 and self._connection is not None and _lost(fault)
-                    self._drop()
-                    if "NOT_FOUND" in str(fault):
-                        msg = f"RabbitMQ at {self._name} has no exchange {exchange!r}; declare it first"
-                        raise DestinationMissing(msg) from fault
-                    if not went_idle:
-                        raise unavailable(self._name, fault) from fault
-        raise AssertionError("unreachable")
+            try:
+                self._open().basic_publish(exchange, routing_key, message.value or b"", properties, mandatory=True)
+            except UnroutableError as dropped:
+                msg = (
+                    f"RabbitMQ at {self._name} has no queue for {message.destination!r}, so the message is lost; "
+                    "declare the queue and bind it first"
+                )
+                raise DestinationMissing(msg) from dropped
+            except (AMQPError, NackError, OSError) as fault:
+                self._drop()
+                if "NOT_FOUND" in str(fault):
+                    msg = f"RabbitMQ at {self._name} has no exchange {exchange!r}; declare it first"
+                    raise DestinationMissing(msg) from fault
+                raise unavailable(self._name, fault) from fault
+        return Published(partition=None, offset=None)
 
     def subscribe(self, destinations: Sequence[str]) -> Subscription:
         """Binds an exclusive, auto-delete queue of its own to each `exchange:pattern` (`#` without a pattern)."""
@@ -82,7 +78,13 @@ class RabbitBroker:
 
     def _open(self) -> Any:
         import pika
+        from pika.exceptions import AMQPError
 
+        if self._connection is not None:
+            try:
+                self._connection.process_data_events(time_limit=0)  # answers heartbeats, and tells if it was lost
+            except (AMQPError, OSError):
+                self._drop()
         if self._channel is None:
             self._connection = pika.BlockingConnection(self._parameters)
             self._channel = self._connection.channel()
@@ -103,6 +105,9 @@ def parameters(address: str) -> Any:
     except ImportError as absent:
         msg = "pika is not installed; run: pip install 'tracecheck[rabbitmq]'"
         raise UsageError(msg) from absent
+    if "://" in address and not address.startswith(("amqp://", "amqps://")):
+        msg = f"{address!r} is no AMQP URL; expected amqp://user:password@host:port/vhost"
+        raise UsageError(msg)
     try:
         made = pika.URLParameters(address if "://" in address else f"amqp://guest:guest@{address}/")
     except (ValueError, TypeError, KeyError, AttributeError) as fault:
@@ -123,12 +128,6 @@ def unavailable(name: str, fault: Exception) -> BrokerUnavailable:
     """What to raise when RabbitMQ is not there or refuses."""
     reason = str(fault) or type(fault).__name__
     return BrokerUnavailable(f"RabbitMQ at {name} did not answer: {reason}; is a broker running there?")
-
-
-def _lost(fault: Exception) -> bool:
-    from pika.exceptions import AMQPConnectionError
-
-    return isinstance(fault, AMQPConnectionError | OSError)
 
 
 def _text(value: bytes) -> str | bytes:
