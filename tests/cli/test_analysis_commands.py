@@ -1,10 +1,13 @@
 """The commands that compute over chains: what they print, and how they refuse."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Run
+from tests.support.spans import Traces
+from tracecheck.store import open_store
 
 
 @pytest.mark.parametrize(
@@ -58,3 +61,32 @@ def test_the_critical_path_runs_from_the_end_back_with_its_waits(tracecheck: Run
         "on the way",
         "checkout: send orders",
     ]
+
+
+def test_learn_writes_yaml_that_check_reads(tracecheck: Run, tmp_path: Path) -> None:
+    story = Traces()
+    for number in range(20):
+        sent = story.send("checkout", "orders", correlation_id=f"o-{number}")
+        story.process("billing", "orders", of=sent)
+    with open_store(str(tmp_path / "good.duckdb")) as store:  # type: ignore[attr-defined]
+        store.append(story.spans)
+    at = ["--store", "{tmp}/good.duckdb"]
+    printed = tracecheck("learn", *at)
+    assert (printed.status, printed.err) == (
+        0,
+        "tracecheck: orders-by-checkout: learned from 20 chains, 20 of them pass\n",
+    )
+    assert (
+        "  orders-by-billing: {process: orders, group: billing, after: orders-sent, within: 100ms}  # in 20 of 20"
+        in (printed.out)
+    )
+    assert tracecheck("learn", *at, "--name", "order", "--out", "{tmp}/order.yaml").out == ""
+    checked = tracecheck("check", "{tmp}/order.yaml", *at, "--settle", "0")
+    assert checked.status == 0
+    assert "20 passed of 20 chains" in checked.out
+
+
+def test_learn_refuses_too_few_chains(tracecheck: Run) -> None:
+    ended = tracecheck("learn")
+    assert (ended.status, ended.out) == (2, "")
+    assert "too few good chains to learn from: 2 that begin with send orders by checkout" in ended.err

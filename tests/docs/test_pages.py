@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from tests.support.documents import run_document
+from tests.support.good_orders import orders
 from tests.support.shared_data import shared_data
+from tracecheck.store import open_store
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -18,3 +20,9 @@ def test_two_windows_of_a_recording_are_compared_as_shown(tmp_path: Path):
     recording = shared_data("otel-tui/otel-demo-2024-10-30.otlp.jsonl.gz")
     (tmp_path / recording.name).symlink_to(recording)
     run_document(DOCS / "compare.md", tmp_path, {})
+
+
+def test_an_expectation_is_learned_and_held_as_shown(tmp_path: Path):
+    with open_store(str(tmp_path / "good.duckdb")) as store:
+        store.append(orders(40))
+    run_document(DOCS / "learn.md", tmp_path, {})
