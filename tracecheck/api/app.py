@@ -8,6 +8,7 @@
 | `GET /healthz` | 200 while the process answers |
 | `GET /readyz` | 200 while the store answers |
 | `GET /metrics` | what the receiver did, for Prometheus |
+| `GET /`, `GET /chains/ID` | pages for a browser (`pages`) |
 
 Whatever fails is answered with `{"error": {"kind", "message"}}`. Parameters are JSON as `store.attributes.to_json`
 writes it, so bytes and large integers keep their type.
@@ -31,6 +32,7 @@ from starlette.routing import Route
 
 from tracecheck.api.hosts import KnownHostsOnly
 from tracecheck.api.metrics import exposition
+from tracecheck.api.pages import page_routes
 from tracecheck.api.tokens import TokenOnly
 from tracecheck.errors import EnvironmentFault, QueryRefused, StoreUnavailable, TracecheckError, UsageError
 from tracecheck.receiver import Counters, Security
@@ -80,6 +82,7 @@ def api_app(
         Route("/healthz", api.healthz, methods=["GET"]),
         Route("/readyz", _answered(api.readyz), methods=["GET"]),
         Route("/metrics", _answered(api.metrics), methods=["GET"]),
+        *page_routes(store, api.refreshed, _answered),
     ]
     guards = [
         Middleware(KnownHostsOnly, allowed_hosts=tuple(allowed_hosts)),

@@ -10,6 +10,7 @@ from tracecheck.chains.graph import graph
 from tracecheck.chains.load import load, load_many
 from tracecheck.chains.lookup import find, hops, summaries
 from tracecheck.chains.refresh import is_current, pipeline, refresh
+from tracecheck.chains.stages import Stage, stages
 from tracecheck.chains.surroundings import GroupSeen, InstanceSeen, Surroundings, quiet_for_ns, surroundings
 from tracecheck.chains.timing import ClockSkew, HopTiming, clock_skews, timings
 
@@ -19,6 +20,7 @@ __all__ = [
     "HopTiming",
     "InstanceSeen",
     "PathSegment",
+    "Stage",
     "Surroundings",
     "clock_skews",
     "critical_path",
@@ -31,6 +33,7 @@ __all__ = [
     "pipeline",
     "quiet_for_ns",
     "refresh",
+    "stages",
     "summaries",
     "surroundings",
     "timings",

@@ -11,7 +11,7 @@ from io import TextIOWrapper
 
 import click
 
-from tracecheck.cli import compare, critical_path, learn, look, more, serve, test
+from tracecheck.cli import compare, critical_path, look, more, report, serve, test
 from tracecheck.cli.output import say
 from tracecheck.errors import TracecheckError
 
@@ -24,9 +24,9 @@ BUG = 5
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Test": test.COMMANDS,
-    "Look": look.COMMANDS + critical_path.COMMANDS + compare.COMMANDS,
+    "Look": look.COMMANDS + critical_path.COMMANDS + compare.COMMANDS + report.COMMANDS,
     "Serve": serve.COMMANDS,
-    "More": more.COMMANDS + learn.COMMANDS,
+    "More": more.COMMANDS,
 }
 
 EPILOG = """\b

@@ -1,0 +1,88 @@
+"""Pages over a store, for a browser: what broke and where messages pass (`/`), and one chain over time (`/chains/ID`).
+
+They are the pages that `tracecheck report` writes to files, with links between them.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from tracecheck.chains import find, load, stages, summaries
+from tracecheck.check import check_store, diagnose
+from tracecheck.errors import UsageError
+from tracecheck.expect import Expectation
+from tracecheck.report import redacted
+from tracecheck.report.pages import Overview, chain_page, overview_page
+from tracecheck.store import Store
+
+LATEST = 200
+"""Chains listed on the first page."""
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def page_routes(
+    store: Store, refreshed: Callable[[], Awaitable[None]], answered: Callable[[Endpoint], Endpoint]
+) -> list[Route]:
+    """The routes. `refreshed` brings the chain tables up to date; `answered` words what an endpoint raises."""
+
+    async def first(_: Request) -> Response:
+        await refreshed()
+        return _page(await anyio.to_thread.run_sync(partial(overview_html, store)))
+
+    async def chain(request: Request) -> Response:
+        await refreshed()
+        try:
+            html = await anyio.to_thread.run_sync(partial(chain_html, store, request.path_params["needle"]))
+        except UsageError as unknown:
+            return Response(str(unknown), 404, HEADERS, "text/plain; charset=utf-8")
+        return _page(html)
+
+    return [
+        Route("/", answered(first), methods=["GET"]),
+        Route("/chains/{needle}", answered(chain), methods=["GET"]),
+    ]
+
+
+def overview_html(store: Store, *, run_id: str | None = None, links: bool = True) -> str:
+    """The first page, of all that is stored or of one run."""
+    return overview_page(
+        Overview(
+            chains=tuple(reversed(redacted(tuple(summaries(store, run_id=run_id, limit=LATEST))))),
+            findings=redacted(tuple(diagnose(store, run_id=run_id))),
+            stages=stages(store, run_id=run_id),
+            as_of_unix_nano=time.time_ns(),
+        ),
+        links=links,
+    )
+
+
+def chain_html(store: Store, needle: str, expectations: Sequence[Expectation] = ()) -> str:
+    """The page of the chain that `needle` names: any id of it, or a prefix. Raises `UsageError` unless it is one.
+
+    With expectations, what they find in it is told first; else what its spans prove by themselves.
+    """
+    found = find(store, needle)
+    if len(found) != 1:
+        raise UsageError(f"{needle!r} names {len(found)} chains; expected an id of one, or a prefix that only one has")
+    findings = tuple(diagnose(store, found[0]))
+    if expectations:
+        report = check_store(store, expectations, needle=found[0])
+        findings = tuple(each for result in report.results for each in result.findings)
+    return chain_page(redacted(load(store, found[0])), redacted(findings))
+
+
+def _page(html: str) -> Response:
+    return HTMLResponse(html, headers=HEADERS)
