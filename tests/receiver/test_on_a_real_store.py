@@ -12,7 +12,7 @@ import pytest
 
 from tests.receiver.conftest import ANY_PORT, JSON, call, post
 from tests.support.otlp import a_message, a_request, json_of, numbered, text
-from tracecheck.receiver import RunningReceiver, start_receiver
+from tracecheck.receiver import RunningReceiver, replay, start_receiver
 from tracecheck.store import Store, open_store
 
 SERVE = """
@@ -103,6 +103,7 @@ def test_A30_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
         process.stdout.close()
     assert len(acknowledged) >= 50
     reopened = open_store(str(path))
+    replay(reopened)
     stored = [int(row["span_id"], 16) for row in rows(reopened)]
     reopened.close()
     assert acknowledged <= set(stored)

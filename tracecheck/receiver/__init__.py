@@ -7,6 +7,7 @@ from tracecheck.receiver.decoder import decoder_form
 from tracecheck.receiver.limits import SpanLimits
 from tracecheck.receiver.metrics import COUNTERS, PRESENT, Counters
 from tracecheck.receiver.options import ReceiverOptions
+from tracecheck.receiver.replay import Replayed, replay
 from tracecheck.receiver.running import RunningReceiver, start_receiver
 from tracecheck.receiver.security import Security
 
@@ -16,11 +17,13 @@ __all__ = [
     "Counters",
     "Decoded",
     "ReceiverOptions",
+    "Replayed",
     "RunningReceiver",
     "Security",
     "SpanLimits",
     "decode_json",
     "decode_protobuf",
     "decoder_form",
+    "replay",
     "start_receiver",
 ]

@@ -31,7 +31,7 @@ def begin_export(intake: Intake, signal: Signal, body: bytes, options: ReceiverO
     if signal is TRACES:
         if as_json:
             decoded = limited(decode_json(body), options.span_limits)
-            durable = intake.submit(decoded)
+            durable = intake.submit(decoded, body)
             return Exporting(durable, success(signal, decoded.rejected, decoded.reasons, as_json=True))
         taken, durable = intake.decode(body)
         return Exporting(durable, success(signal, taken.rejected, taken.reasons, as_json=False))

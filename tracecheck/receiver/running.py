@@ -49,6 +49,7 @@ class RunningReceiver:
             self._intake = Intake(
                 store,
                 inflight_bytes=options.inflight_bytes,
+                hot_bytes=options.hot_bytes,
                 limits=options.span_limits,
                 on_appended=on_appended,
             )

@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -12,9 +12,10 @@ import pyarrow as pa
 
 from tracecheck.errors import StoreLocked, StoreUnavailable, UsageError
 from tracecheck.model import Span
-from tracecheck.store import conflicts, files
+from tracecheck.store import conflicts, files, progress
 from tracecheck.store.faults import refused, writing
 from tracecheck.store.limits import INTERRUPT_EVERY_S, NO_LIMITS, Limits, read_within, require_single_select, time_limit
+from tracecheck.store.progress import JournalPosition
 from tracecheck.store.protocol import Appended, Work
 from tracecheck.store.rows import span_table
 from tracecheck.store.writer import TransactionWriter
@@ -38,6 +39,9 @@ class DuckDBStore:
     Every query has a connection and a read-only snapshot of its own. Appends take turns on one connection, writes and
     refreshes on another: a refresh may take long, and an append (which somebody's exporter waits for) goes past it. A
     write may change any table, so appends wait for it. All methods may be called from any thread.
+
+    A receiver may hold rows that it has acknowledged and not appended yet (`settle_before_reading`): whatever reads has
+    them appended first, so that nobody sees a difference.
     """
 
     def __init__(self, location: str, *, read_only: bool = False) -> None:
@@ -66,7 +70,33 @@ class DuckDBStore:
         # Wall clock in microseconds: grows across restarts too, and fits a JSON number.
         self._generation = time.time_ns() // 1_000
         self._readers: set[duckdb.DuckDBPyConnection] = set()
+        self._settle: Callable[[], None] | None = None
+        self._writing_thread: int | None = None
         self._closed = False
+
+    @property
+    def path(self) -> Path | None:
+        """The file, or None in memory."""
+        return self._path
+
+    @property
+    def identity(self) -> int:
+        """A number that tells this database from any other: a copy keeps it, a new file at the same path does not."""
+        with self._reader() as connection:
+            return int(connection.execute("select min(created_unix_nano) from schema_version").fetchall()[0][0])
+
+    @property
+    def journal_position(self) -> JournalPosition:
+        """All that a receiver's journal holds before this place is stored."""
+        with self._reader() as connection:
+            return progress.stored_until(connection)
+
+    def settle_before_reading(self, settle: Callable[[], None] | None) -> None:
+        """Has `settle` called before anything is read or rewritten, until it is replaced by None.
+
+        It appends what was acknowledged before the call, or raises `StoreUnavailable`.
+        """
+        self._settle = settle
 
     def query(
         self,
@@ -76,6 +106,7 @@ class DuckDBStore:
         limits: Limits = NO_LIMITS,
     ) -> pa.Table:
         """See `Reader.query`."""
+        self._settled()
         with self._reader() as connection:
             try:
                 require_single_select(connection, sql)
@@ -95,31 +126,37 @@ class DuckDBStore:
 
     def append_arrow(self, batch: pa.Table) -> Appended:
         """Stores rows shaped as `rows.span_table` makes them, durably before it returns."""
-        if batch.num_rows == 0:
-            return Appended(stored=0)
-        with self._append_lock:
-            number = self._ingest_number + 1
-            window = conflicts.Window.around(batch, self._rows)
-            with self._transaction(self._connection) as connection:
-                appended = conflicts.insert_new(connection, batch, window, number, time.time_ns())
-            self._ingest_number = number
-            self._rows += appended.stored
+        appended = self._append(batch, None, time.time_ns())
         if appended.stored:
-            self._announce()
+            self.announce()
         return appended
+
+    def append_journaled(self, batch: pa.Table, until: JournalPosition | None, ingested_unix_nano: int) -> Appended:
+        """As `append_arrow`, for rows that a receiver acknowledged, and announced, at `ingested_unix_nano`.
+
+        Notes in the same transaction, if told, that its journal is stored until there.
+        """
+        return self._append(batch, until, ingested_unix_nano)
 
     def write(self, work: Work) -> None:
         """See `Store.write`."""
-        with self._work_lock, self._append_lock, self._transaction(self._work_connection) as connection:
+        self._settled()
+        with (
+            self._work_lock,
+            self._append_lock,
+            self._unsettled(),
+            self._transaction(self._work_connection) as connection,
+        ):
             writer = TransactionWriter(connection)
             work(writer)
         if writer.changed:
-            self._announce()
+            self.announce()
 
     def refresh(self, pipeline: Work) -> None:
         """See `Store.refresh`. Conflicts that an append could not see are marked first; what is appended while the
         pipeline runs is not seen by it."""
-        with self._work_lock:
+        self._settled()
+        with self._work_lock, self._unsettled():
             if self._rows >= conflicts.COMPARE_ALL_ROWS:
                 with self._append_lock, self._transaction(self._connection) as connection:
                     conflicts.mark_late(connection)
@@ -127,14 +164,21 @@ class DuckDBStore:
                 writer = TransactionWriter(connection)
                 pipeline(writer)
         if writer.changed:
-            self._announce()
+            self.announce()
 
     def checkpoint(self) -> None:
         """Folds the write-ahead log into the file and frees what was deleted. Raises `StoreUnavailable`."""
+        self._settled()
         with self._work_lock, self._append_lock, writing(self.location):
             self._require_open()
             self._connection.execute("checkpoint")
             self._ingest_number, self._rows = self._extent(at_least=self._ingest_number)
+
+    def announce(self) -> None:
+        """Tells waiters that there is something new, and grows the generation."""
+        with self._changed:
+            self._generation += 1
+            self._changed.notify_all()
 
     def generation(self) -> int:
         """See `Reader.generation`."""
@@ -201,10 +245,32 @@ class DuckDBStore:
             finally:
                 self._keep_private()
 
-    def _announce(self) -> None:
-        with self._changed:
-            self._generation += 1
-            self._changed.notify_all()
+    def _append(self, batch: pa.Table, until: JournalPosition | None, ingested_unix_nano: int) -> Appended:
+        if batch.num_rows == 0:
+            return Appended(stored=0)
+        with self._append_lock:
+            number = self._ingest_number + 1
+            window = conflicts.Window.around(batch, self._rows)
+            with self._transaction(self._connection) as connection:
+                appended = conflicts.insert_new(connection, batch, window, number, ingested_unix_nano)
+                if until is not None:
+                    progress.note_stored(connection, until)
+            self._ingest_number = number
+            self._rows += appended.stored
+        return appended
+
+    def _settled(self) -> None:
+        """Has acknowledged rows appended, unless this thread holds the locks that an append needs."""
+        if self._settle is not None and self._writing_thread != threading.get_ident():
+            self._settle()
+
+    @contextmanager
+    def _unsettled(self) -> Iterator[None]:
+        self._writing_thread = threading.get_ident()
+        try:
+            yield
+        finally:
+            self._writing_thread = None
 
     def _require_open(self) -> None:
         if self._closed:

@@ -10,3 +10,10 @@ create table store_progress (
     task varchar not null,                  -- conflicts: rows up to here were compared with the whole store
     ingest_number bigint not null
 );
+
+create table journal_progress (             -- one row: all that a receiver's journal holds before it is stored here
+    segment bigint not null,
+    byte_offset bigint not null
+);
+
+insert into journal_progress values (0, 0);
