@@ -14,6 +14,7 @@ from tracecheck.check import check_store, diagnose
 from tracecheck.config import store_location
 from tracecheck.expect import load_expectations
 from tracecheck.model import Finding
+from tracecheck.receiver import replay
 from tracecheck.report import sentence
 from tracecheck.store import Store, open_store
 
@@ -33,6 +34,7 @@ def open_notebook(store: Path | str | None = None) -> Iterator["Notebook"]:
     The chains are brought up to date first. Raises `StoreLocked` while another process owns the file.
     """
     with closing(open_store(store_location(str(store) if store else None), create=False)) as opened:
+        replay(opened)  # what a receiver acknowledged and could not store before it was killed
         refresh(opened)
         yield Notebook(opened)
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracecheck.cli.output import say
@@ -17,14 +18,22 @@ MAX_CANDIDATES = 20
 
 @contextmanager
 def opened(given: str | None, *, create: bool = False) -> Iterator["Store"]:
-    """The store of `--store`, closed at the end. A file that may not be written is opened for reading."""
+    """The store of `--store`, closed at the end. A file that may not be written is opened for reading.
+
+    What a receiver acknowledged and could not store before it was killed is stored first.
+    """
     from tracecheck.store import open_store
+    from tracecheck.store.progress import journal_folder
 
     location = store_location(given)
     remote = is_url(location)
     read_only = not remote and os.path.exists(location) and not os.access(location, os.W_OK)  # noqa: PTH110
     store = open_store(location, create=create, read_only=read_only)
     try:
+        if not remote and journal_folder(Path(location)).exists():
+            from tracecheck.receiver import replay
+
+            replay(store)
         yield store
     finally:
         store.close()

@@ -24,7 +24,7 @@ from tracecheck.receiver.storing import store_group
 from tracecheck.semconv import canonical
 from tracecheck.store.duckdb_store import DuckDBStore
 from tracecheck.store.progress import JournalPosition, journal_folder
-from tracecheck.store.protocol import Appended
+from tracecheck.store.protocol import Appended, Store
 
 _log = logging.getLogger(__name__)
 
@@ -41,13 +41,17 @@ class Replayed:
     last_segment: int = 0
 
 
-def replay(store: DuckDBStore, limits: SpanLimits | None = None) -> Replayed:
+def replay(store: Store, limits: SpanLimits | None = None) -> Replayed:
     """Stores what the journal beside the store's file holds beyond what is stored, and deletes the journal.
 
-    Does nothing where there is none. Raises `StoreUnavailable` when the store cannot be written now; the journal stays
-    then.
+    Does nothing where there is none; a store that is open for reading only is left as it is, which is said. Raises
+    `StoreUnavailable` when the store cannot be written now; the journal stays then.
     """
-    if store.path is None:
+    if not isinstance(store, DuckDBStore) or store.path is None:
+        return Replayed()
+    if store.read_only:
+        if segments(journal_folder(store.path)):
+            _log.warning("%s: acknowledged spans wait in its journal; open it for writing to see them", store.location)
         return Replayed()
     replaying = _Replay(store, journal_folder(store.path), limits or SpanLimits())
     found = replaying.run()

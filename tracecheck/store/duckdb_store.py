@@ -80,6 +80,11 @@ class DuckDBStore:
         return self._path
 
     @property
+    def read_only(self) -> bool:
+        """Whether it was opened for reading only."""
+        return self._read_only
+
+    @property
     def identity(self) -> int:
         """A number that tells this database from any other: a copy keeps it, a new file at the same path does not."""
         with self._reader() as connection:
