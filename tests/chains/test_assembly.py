@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.random_traces import random_spans
 from tests.support.spans import Traces
-from tests.support.stored import read
+from tests.support.stored import read, rebuilt
 from tracecheck.chains.assembly import assemble
 from tracecheck.model import Chain, Hop, Span
 from tracecheck.store import open_store
@@ -19,7 +19,8 @@ GRAPHS = int(os.environ.get("TRACECHECK_ORACLE_GRAPHS", "900"))
 
 
 @pytest.mark.parametrize("most", [5, 9, 16])
-def test_assembled_chains_equal_stored_ones_on_random_graphs(most: int) -> None:
+def test_assembled_chains_equal_stored_ones_on_random_graphs(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rebuilt("in SQL", monkeypatch)
     random = Random(most * 7)
     graphs = [random_spans(random, most) for _ in range(GRAPHS // 3)]
     assert_equal([span for graph in graphs for span in graph], graphs)

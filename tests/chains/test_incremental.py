@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.support.random_traces import random_spans
 from tests.support.spans import Traces
-from tests.support.stored import analysed
+from tests.support.stored import analysed, rebuilt
 from tracecheck.chains import find, hops, is_current, load, refresh, summaries
 from tracecheck.model import Span
 from tracecheck.store import Store, open_store
@@ -39,11 +39,14 @@ def at_once(spans: list[Span]) -> dict[str, list[str]]:
         return contents(store)
 
 
-@pytest.mark.parametrize(("most", "batches"), [(6, 3), (14, 5)])
-def test_any_arrival_gives_the_same_tables(most: int, batches: int) -> None:
+@pytest.mark.parametrize(("most", "batches", "way"), [(6, 3, "in SQL"), (14, 5, "in SQL"), (14, 5, "in memory")])
+def test_any_arrival_gives_the_same_tables(most: int, batches: int, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     random = Random(most)
     spans = [span for _ in range(50) for span in random_spans(random, most)]
-    assert arriving(spans, batches, random) == at_once(spans)
+    rebuilt("in SQL", monkeypatch)
+    whole = at_once(spans)
+    rebuilt(way, monkeypatch)
+    assert arriving(spans, batches, random) == whole
 
 
 @settings(max_examples=3, deadline=None)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.oracle_hops import HopOracle, OracleHop
 from tests.support.random_traces import random_spans
+from tests.support.stored import rebuilt
 from tracecheck.chains import hops, refresh
 from tracecheck.model import Hop, Span
 from tracecheck.store import Store, open_store
@@ -23,8 +24,11 @@ def store() -> Iterator[Store]:
         yield opened
 
 
-@pytest.mark.parametrize("most", [4, 9, 16])
-def test_edges_hops_and_chains_equal_the_oracles(store: Store, most: int) -> None:
+@pytest.mark.parametrize(("most", "way"), [(4, "in SQL"), (9, "in SQL"), (16, "in SQL"), (9, "in memory")])
+def test_edges_hops_and_chains_equal_the_oracles(
+    store: Store, most: int, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rebuilt(way, monkeypatch)
     random = Random(most)
     graphs = [random_spans(random, most) for _ in range(GRAPHS // 3)]
     store.append([span for graph in graphs for span in graph])

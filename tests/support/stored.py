@@ -1,7 +1,10 @@
 """Stores a test's spans, rebuilds its chains, and says its hops in lines that a reader can check by eye."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import pytest
 
 from tests.support.spans import Traces
 from tracecheck.chains import hops, load_many, refresh, summaries
@@ -43,6 +46,12 @@ def analysed(*stories: Traces | Sequence[Span]) -> Analysed:
         for story in stories:
             store.append(story.spans if isinstance(story, Traces) else story)
         return read(store)
+
+
+def rebuilt(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has chains rebuilt `in SQL` or `in memory`, however many spans there are."""
+    refreshing = sys.modules["tracecheck.chains.refresh"]
+    monkeypatch.setattr(refreshing, "ASSEMBLED_SPANS", {"in SQL": 0, "in memory": 1_000_000}[way])
 
 
 def read(store: Store) -> Analysed:

@@ -32,9 +32,12 @@ _EVIDENCE = {
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """What the spans come to, and all that was found on the way."""
+    """What the spans come to, and all that was found on the way: `weak` are the edges that are no plain parent, `told`
+    the consumers whose message edge stands for the edge to their parent."""
 
     chains: tuple[Chain, ...]
+    weak: tuple[Edge, ...]
+    told: frozenset[int]
     facts: Facts
     edges: Edges
     deliveries: Deliveries
@@ -81,7 +84,7 @@ def assemble(spans: Iterable[Span], constants: Container[str] = frozenset()) -> 
         for origin in origins
     ]
     chains.sort(key=lambda chain: (chain.summary.start_unix_nano, chain.chain_id))
-    return Assembled(tuple(chains), facts, edges, deliveries, parts)
+    return Assembled(tuple(chains), tuple(weak), told, facts, edges, deliveries, parts)
 
 
 def _chain(
@@ -90,7 +93,7 @@ def _chain(
     members: list[int],
     hops: list[Hop],
     edges: list[Edge],
-    told: set[int],
+    told: frozenset[int],
     findings: set[str],
     feeds: list[str],
 ) -> Chain:
@@ -141,7 +144,7 @@ def _chain(
     )
 
 
-def _told_by_parent(facts: Facts, edges: Edges) -> set[int]:
+def _told_by_parent(facts: Facts, edges: Edges) -> frozenset[int]:
     """Consumers whose parent says their message: the message edge stands for the parent's."""
     found: set[int] = set()
     for n in facts.consumers:
@@ -149,7 +152,7 @@ def _told_by_parent(facts: Facts, edges: Edges) -> set[int]:
         stale = edges.stale.get(n)
         if any(edge.message == message for edge in edges.of.get(n, ())) or (stale is not None and stale[0] == message):
             found.add(n)
-    return found
+    return frozenset(found)
 
 
 def _edges(facts: Facts, edges: Edges, causes: Causes, parts: Parts) -> list[Edge]:

@@ -19,12 +19,3 @@ where trace_id in (select trace_id from c_touched_trace)
 create or replace temp table c_replaced as
 select distinct chain_number from chain_trace_rows
 where not is_reference and trace_id in (select trace_id from c_touched_trace);
-
-delete from chain_rows where chain_number in (select chain_number from c_replaced);
-delete from chain_span_rows where chain_number in (select chain_number from c_replaced);
-delete from edge_rows where chain_number in (select chain_number from c_replaced);
-delete from message_rows where chain_number in (select chain_number from c_replaced);
-delete from hop_rows where chain_number in (select chain_number from c_replaced);
-delete from chain_feed_rows where chain_number in (select chain_number from c_replaced);
-delete from chain_trace_rows where chain_number in (select chain_number from c_replaced);
-delete from chain_key_rows where chain_number in (select chain_number from c_replaced);
