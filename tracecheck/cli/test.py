@@ -1,28 +1,18 @@
-"""Commands that test: `run`, `check`, `wait`, `inject`."""
+"""Commands that test: `check`, `wait`, `inject`."""
 
-import os
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracecheck.cli.listening import address_options, listen_of
 from tracecheck.cli.options import DURATION, output_option, store_option, verdict_options
-from tracecheck.cli.output import emit, say
+from tracecheck.cli.output import emit
 from tracecheck.cli.reading import opened
+from tracecheck.cli.receivers import inject_endpoint
+from tracecheck.cli.run import SPECS, run
 from tracecheck.cli.verdicts import exit_status, publish
-from tracecheck.config import (
-    INJECT_VARIABLE,
-    RUN_ID_VARIABLE,
-    Listen,
-    bearer_token,
-    is_url,
-    shown_location,
-    store_location,
-)
+from tracecheck.config import RUN_ID_VARIABLE, is_url
 from tracecheck.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,80 +20,7 @@ if TYPE_CHECKING:
     from tracecheck.probe.inject import Injected
     from tracecheck.store import Store
 
-SPECS = click.argument("specs", metavar="SPEC...", nargs=-1, required=True, type=click.Path(path_type=Path))
-LOCAL_RECEIVER = f"http://127.0.0.1:{Listen().http_port}"
 NS_PER_S = 1_000_000_000
-
-
-class WithCommand(click.Command):
-    """A command whose last part, after `--`, is somebody else's command line."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Cuts the arguments at the first `--`, which click would drop."""
-        if "--" in args:
-            cut = args.index("--")
-            ctx.meta["command"], args = tuple(args[cut + 1 :]), args[:cut]
-        return super().parse_args(ctx, args)
-
-    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
-        """The usage line, with the command."""
-        return [*super().collect_usage_pieces(ctx), "--", "COMMAND..."]
-
-
-@click.command(cls=WithCommand)
-@SPECS
-@click.option("--settle", type=DURATION, help="Quiet time after which absence is a fact.  [default: 500ms]")
-@address_options(Listen(grpc_port=0, http_port=0, api_port=0))
-@verdict_options
-@click.pass_context
-def run(
-    ctx: click.Context,
-    /,
-    specs: tuple[Path, ...],
-    store: str | None,
-    settle: int | None,
-    host: str,
-    grpc_port: int,
-    http_port: int,
-    api_port: int,
-    **shown: Any,
-) -> int:
-    """Receive, run COMMAND, and check what it caused.
-
-    COMMAND gets the receiver's address in OTEL_EXPORTER_OTLP_ENDPOINT and a run id in TRACECHECK_RUN_ID. Its output
-    goes to standard error. If it fails, its own exit status is returned. Services that COMMAND does not start reach
-    the receiver at a fixed address (--host, --grpc-port, --http-port) and take the run id from the environment.
-    """
-    command = ctx.meta.get("command", ())
-    if not command:
-        raise click.UsageError("no command given; put it after --, e.g. tracecheck run order.yaml -- pytest e2e")
-    from tracecheck.receiver import ReceiverOptions, Security
-    from tracecheck.scenario.run import new_run_id, read_specs, run_and_check
-    from tracecheck.service import Service
-
-    location = store_location(store)
-    if is_url(location):
-        shown_at = shown_location(location)
-        raise UsageError(f"run receives into a store of its own, so --store must be a file; got {shown_at}")
-    expectations = read_specs(specs)
-    signal.signal(signal.SIGTERM, _terminated)
-    listen = listen_of(host=host, grpc_port=grpc_port, http_port=http_port, api_port=api_port)
-    options = ReceiverOptions(security=Security(token=bearer_token()))
-    with Service(location, listen, options) as service:
-        outcome = run_and_check(
-            service.store,
-            service.endpoints,
-            expectations,
-            command,
-            run_id=new_run_id(),
-            settle_ns=settle,
-            on_event=say,
-        )
-        ours = publish(outcome.report, service.store, **shown)
-    theirs = outcome.child_exit_code if outcome.child_exit_code >= 0 else 128 - outcome.child_exit_code
-    if theirs:
-        say(f"the command ended with status {theirs}, which is also ours; the check alone would have been {ours}")
-    return theirs or ours
 
 
 @click.command()
@@ -215,7 +132,7 @@ def inject(
             with opened(store, create=True) as held:
                 injected = put(injection, broker, partial(_store_span, held))
         else:
-            injected = put(injection, broker, partial(send_span, endpoint=endpoint or _endpoint()))
+            injected = put(injection, broker, partial(send_span, endpoint=endpoint or inject_endpoint()))
     finally:
         broker.close()
     _show_injected(injected, output)
@@ -237,15 +154,6 @@ def _show_injected(injected: "Injected", output: str) -> None:
     emit(f"injected {terminal(place)}  correlation {terminal(injected.correlation_id)}  chain {document['chain_id']}")
 
 
-def _endpoint() -> str:
-    """Where `tracecheck run` takes spans, else where the standard variables say, if that is OTLP/HTTP; else here."""
-    if given := os.environ.get(INJECT_VARIABLE):
-        return given
-    protocol = os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "")
-    named = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
-    return named if named and protocol.startswith("http") else LOCAL_RECEIVER
-
-
 def _value(given: str | None) -> bytes | None:
     if given is None:
         return None
@@ -264,10 +172,6 @@ def _header(given: str) -> tuple[str, bytes]:
     if not separator or not name:
         raise click.BadParameter(f"expected NAME=VALUE, got {given!r}", param_hint="--header")
     return name, value.encode()
-
-
-def _terminated(signum: int, _frame: FrameType | None) -> None:
-    raise SystemExit(128 + signum)
 
 
 COMMANDS: tuple[click.Command, ...] = (run, check, wait, inject)

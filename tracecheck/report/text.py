@@ -40,13 +40,13 @@ def block(result: Result, finding: Finding | None, look: Look) -> list[str]:
     """The lines of one failing step, at most twelve; None stands for a result that no finding explains."""
     verdict = finding.verdict if finding is not None else result.verdict
     if finding is None:
-        head = f"{_sign(verdict, look)} {terminal(result.expectation)}  {sentences.without_finding(result)}"
+        head = f"{_sign(verdict, look)} {_name(result)}  {sentences.without_finding(result)}"
         return [
             head,
             _line("chain", sentences.chain_name(result)),
             _line("completeness", sentences.basis(result.completeness)),
         ]
-    head = f"{_sign(verdict, look)} {terminal(result.expectation)}  {sentences.sentence(finding)}"
+    head = f"{_sign(verdict, look)} {_name(result)}  {sentences.sentence(finding)}"
     return [head, *finding_lines(finding, result.completeness)]
 
 
@@ -116,7 +116,7 @@ def _passed(report: CheckReport, look: Look) -> Iterator[str]:
     if look.verbose:
         for result in report.results:
             if result.verdict is Verdict.PASS:
-                yield f"{_sign(Verdict.PASS, look)} {terminal(result.expectation)}  {sentences.chain_name(result)}"
+                yield f"{_sign(Verdict.PASS, look)} {_name(result)}  {sentences.chain_name(result)}"
     elif passed := sum(counts.values()) + report.passed_by_sift:
         names = ", ".join(terminal(name, 60) for name in list(counts)[:5]) + (", …" if len(counts) > 5 else "")
         noted = "".join(f"; {count}x {code}" for code, count in sorted(notes.items()))
@@ -136,6 +136,11 @@ def _rest(untold: list[tuple[Result, Finding | None]]) -> Iterator[str]:
         yield f"  {count:>6}x {name}"
     if len(counts) > MAX_BLOCKS:
         yield f"  and {len(counts) - MAX_BLOCKS} more kinds"
+
+
+def _name(result: Result) -> str:
+    """What was expected, and for which row of its cases."""
+    return terminal(result.expectation) + (f" [{terminal(result.case, 60)}]" if result.case is not None else "")
 
 
 def _line(label: str, text: str) -> str:

@@ -12,7 +12,7 @@ from tracecheck.expect.yaml_nodes import read_documents
 SUFFIXES = (".yaml", ".yml")
 CASE_COLUMN = "case"
 MAX_CASES = 10_000
-OURS = ("run", "n", "now", "uuid")
+OURS = ("run", "n", "now", "now_ms", "now_ns", "uuid")
 """Variables that every scenario has; a column of that name would be ambiguous."""
 
 

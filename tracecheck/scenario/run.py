@@ -1,44 +1,42 @@
-"""`tracecheck run SPEC -- CMD`: receive, run the command, and check what it caused, in one process."""
+"""`tracecheck run SPEC... [-- CMD]`: receive, start the command, perform what has a seed, check what CMD caused."""
 
 import os
-import signal
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import quote
 from uuid import uuid4
 
-from tracecheck.config import (
-    INJECT_VARIABLE,
-    RUN_BATCH_DELAY_MS,
-    RUN_ID_VARIABLE,
-    RUN_SETTLE_NS,
-    STORE_VARIABLE,
-    Endpoints,
-    bearer_token,
-)
-from tracecheck.errors import UsageError
-from tracecheck.expect import Expectation
-from tracecheck.model import CheckReport
+from tracecheck.config import RUN_ID_VARIABLE, RUN_SETTLE_NS, Endpoints
+from tracecheck.errors import InvalidFile, TracecheckError, UsageError
+from tracecheck.expect import Expectation, load_expectations
+from tracecheck.model import CheckReport, Result, Verdict
+from tracecheck.probe.observe import Observer
+from tracecheck.scenario.child import child_environment, running
+from tracecheck.scenario.ground import Ground
+from tracecheck.scenario.perform import CERTAIN_WITHIN_S, Performed, perform, watching
+from tracecheck.scenario.plan import Scenario
 from tracecheck.scenario.wait import wait_for
 from tracecheck.store import Store
 
-CERTAIN_WITHIN_S = 30.0
-TERMINATED_WITHIN_S = 10.0
-ENDING = (signal.SIGINT, signal.SIGTERM)
+__all__ = ["RunOutcome", "child_environment", "new_run_id", "read_specs", "run_scenarios", "with_settle"]
+
+READY_WITHIN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOutcome:
-    """What came of a run: the check's report, the command's own exit status, and the id its spans carry."""
+    """What came of a run: the report, the command's own exit status, and the id its spans carry.
+
+    `child_exit_code` is 0 without a command, and where we ended it because all was certain. `faults` are errors around
+    scenarios: what they touched is inconclusive in the report.
+    """
 
     report: CheckReport
     child_exit_code: int
     run_id: str
+    faults: tuple[TracecheckError, ...] = ()
 
 
 def new_run_id() -> str:
@@ -46,54 +44,62 @@ def new_run_id() -> str:
     return os.environ.get(RUN_ID_VARIABLE) or f"run-{uuid4().hex[:12]}"
 
 
-def child_environment(endpoints: Endpoints, run_id: str, base: Mapping[str, str]) -> dict[str, str]:
-    """The variables by which services started under a run send their spans here, quickly, marked with the run.
-
-    Keeps the protocol the services were set to (`OTEL_EXPORTER_OTLP_PROTOCOL`, gRPC where unset) and any batch delay
-    somebody chose; replaces only where the spans go. A token that the receiver asks for (`config.bearer_token`) is
-    given to them.
-    """
-    env = {key: value for key, value in base.items() if key != "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"}
-    protocol = env.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or env.setdefault("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
-    env["OTEL_EXPORTER_OTLP_ENDPOINT"] = endpoints.grpc if protocol == "grpc" else endpoints.http
-    env["OTEL_EXPORTER_OTLP_INSECURE"] = "true"
-    if token := bearer_token():
-        given = env.get("OTEL_EXPORTER_OTLP_HEADERS", "")
-        shown = f"authorization=Bearer%20{quote(token, safe='')}"
-        env["OTEL_EXPORTER_OTLP_HEADERS"] = f"{given},{shown}" if given else shown
-    env.setdefault("OTEL_BSP_SCHEDULE_DELAY", str(RUN_BATCH_DELAY_MS))
-    env[RUN_ID_VARIABLE] = run_id
-    env[STORE_VARIABLE] = endpoints.api
-    env[INJECT_VARIABLE] = endpoints.http
-    resource = env.get("OTEL_RESOURCE_ATTRIBUTES", "")
-    mark = f"tracecheck.run.id={run_id}"
-    env["OTEL_RESOURCE_ATTRIBUTES"] = f"{resource},{mark}" if resource else mark
-    return env
-
-
-def run_and_check(
-    store: Store,
+def run_scenarios(
+    ground: Ground,
     endpoints: Endpoints,
-    expectations: Sequence[Expectation],
-    command: Sequence[str],
+    scenarios: Sequence[Scenario],
+    command: Sequence[str] = (),
     *,
     run_id: str,
     settle_ns: int | None = None,
+    timeout_s: float = CERTAIN_WITHIN_S,
+    parallel: int = 1,
+    ready: str | None = None,
     on_event: Callable[[str], None] = lambda _: None,
 ) -> RunOutcome:
-    """Runs `command` to its end, then waits until the verdict over its run is certain.
+    """Performs every scenario that has a seed, and checks the others against what `command` caused by itself.
 
-    The command's output goes to standard error, so that standard output holds our report alone. Raises `UsageError`
-    when the command cannot be started; an interrupt is passed on to the command and raised again when it has ended.
+    The command is the system under test, or what drives it. It is started first; seeds are sown once it has printed a
+    line that holds `ready`, `parallel` scenarios at a time, each as a run of its own. Where every scenario has a seed
+    the command is ended after the last verdict, else it is waited for and the rest is checked over its run. Raises
+    `UsageError` when it cannot be started, or when there is nothing that would start a chain.
     """
-    on_event(f"run {run_id}: {' '.join(command)}")
-    exit_code = _run_child(command, child_environment(endpoints, run_id, os.environ))
-    on_event(f"command ended with status {exit_code}; waiting until the evidence is complete")
-    settled, quiet_ns = with_settle(expectations, settle_ns)
-    report = wait_for(
-        store, settled, run_id=run_id, settle_ns=quiet_ns, timeout_s=CERTAIN_WITHIN_S, may_still_come=False
+    sown = [scenario for scenario in scenarios if scenario.expectation.seed is not None]
+    driven = [scenario.expectation for scenario in scenarios if scenario.expectation.seed is None]
+    if driven and not command:
+        names = ", ".join(expectation.name for expectation in driven[:5])
+        raise UsageError(
+            f"nothing would start {names}: write a seed, or put a command that does after --, "
+            "e.g. tracecheck run order.yaml -- pytest e2e"
+        )
+    exit_code = 0
+    performed: list[Performed] = []
+    with ExitStack() as ending:
+        if command:
+            on_event(f"run {run_id}: {' '.join(command)}")
+            env = child_environment(endpoints, run_id, os.environ)
+            child = ending.enter_context(running(command, env, ready=ready))
+            child.await_ready(READY_WITHIN_S)
+        if sown:
+            performed = _perform_all(ground, sown, run_id, settle_ns, timeout_s, parallel, on_event)
+        if command:
+            exit_code = child.wait() if driven else child.stop() or 0
+    results = [each.result for each in performed]
+    matched = any(each.matched for each in performed)
+    if driven:
+        on_event(f"command ended with status {exit_code}; waiting until the evidence is complete")
+        settled, quiet_ns = with_settle(driven, settle_ns)
+        report = wait_for(
+            ground.store, settled, run_id=run_id, settle_ns=quiet_ns, timeout_s=timeout_s, may_still_come=False
+        )
+        results += report.results
+        matched = matched or report.matched
+    return RunOutcome(
+        report=_report(ground.store, results, matched),
+        child_exit_code=exit_code,
+        run_id=run_id,
+        faults=tuple(fault for each in performed for fault in each.faults),
     )
-    return RunOutcome(report=report, child_exit_code=exit_code, run_id=run_id)
 
 
 def with_settle(expectations: Sequence[Expectation], settle_ns: int | None = None) -> tuple[list[Expectation], int]:
@@ -105,9 +111,6 @@ def with_settle(expectations: Sequence[Expectation], settle_ns: int | None = Non
 
 def read_specs(paths: Sequence[Path]) -> list[Expectation]:
     """All expectations of all files; every problem of every file is raised at once as `InvalidFile`."""
-    from tracecheck.errors import InvalidFile
-    from tracecheck.expect import load_expectations
-
     expectations: list[Expectation] = []
     problems: list[str] = []
     for path in paths:
@@ -120,53 +123,46 @@ def read_specs(paths: Sequence[Path]) -> list[Expectation]:
     return expectations
 
 
-def _run_child(command: Sequence[str], env: Mapping[str, str]) -> int:
-    child: subprocess.Popen[bytes] | None = None
-    try:
-        with _signals_held():
-            child = _started(command, env)
-        return child.wait()
-    except BaseException:
-        if child is not None:
-            _stop(child)
-        raise
+def _perform_all(
+    ground: Ground,
+    scenarios: Sequence[Scenario],
+    run_id: str,
+    settle_ns: int | None,
+    timeout_s: float,
+    parallel: int,
+    on_event: Callable[[str], None],
+) -> list[Performed]:
+    """All of them in order; `parallel` at a time. One scenario alone has the run's own id, else each has its number."""
 
-
-def _started(command: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    try:
-        return subprocess.Popen(  # noqa: S603 - running the user's own command is the purpose
-            list(command), env=dict(env), stdout=sys.stderr.fileno(), start_new_session=True
+    def one(number: int, observers: Mapping[str, Observer]) -> Performed:
+        own_id = run_id if len(scenarios) == 1 else f"{run_id}-{number + 1}"
+        done = perform(
+            scenarios[number],
+            ground,
+            run_id=own_id,
+            number=number,
+            settle_ns=settle_ns,
+            timeout_s=timeout_s,
+            observers=observers,
         )
-    except OSError as fault:
-        msg = f"cannot start {command[0]!r}: {fault.strerror or fault}; is it installed and executable?"
-        raise UsageError(msg) from fault
+        said = f"{scenarios[number].name} ({number + 1} of {len(scenarios)}, run {own_id})"
+        on_event(f"{done.result.verdict.value}: {said}")
+        return done
 
-
-@contextmanager
-def _signals_held() -> Iterator[None]:
-    """Delivers a signal only afterwards: one between the fork and its assignment would leave the command an orphan."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    held: list[int] = []
-    before = {sign: signal.signal(sign, lambda number, _: held.append(number)) for sign in ENDING}
-    try:
-        yield
-    finally:
-        for sign, handler in before.items():
-            signal.signal(sign, handler)
-    for number in held:
-        signal.raise_signal(number)
-
-
-def _stop(child: subprocess.Popen[bytes]) -> None:
-    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+    with watching([scenario.expectation for scenario in scenarios], ground, run_id) as observers:
+        pool = ThreadPoolExecutor(parallel, "tracecheck-run")
         try:
-            os.killpg(child.pid, sign)
-            child.wait(TERMINATED_WITHIN_S if sign is not signal.SIGKILL else None)
-        except ProcessLookupError:
-            return
-        except subprocess.TimeoutExpired:
-            continue
-        else:
-            return
+            futures = [pool.submit(one, number, observers) for number in range(len(scenarios))]
+            return [future.result() for future in futures]
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _report(store: Store, results: Sequence[Result], matched: bool) -> CheckReport:
+    now = store.query("select epoch_ns(current_timestamp) as now").to_pylist()[0]["now"]
+    return CheckReport(
+        verdict=Verdict.merge([result.verdict for result in results]),
+        results=tuple(results),
+        as_of_unix_nano=now,
+        matched=matched,
+    )

@@ -1,0 +1,59 @@
+"""Options that say where the system under test is: its brokers, its databases, its read models."""
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from tracecheck.errors import UsageError
+
+if TYPE_CHECKING:
+    from tracecheck.scenario.ground import Places
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+BROKER_VARIABLES = {"kafka": "KAFKA", "rabbitmq": "RABBITMQ"}
+DATABASE_VARIABLE = "TRACECHECK_DATABASE"
+HTTP_VARIABLE = "TRACECHECK_HTTP"
+
+
+def place_options(function: F) -> F:
+    """`--bootstrap-servers`, `--broker`, `--database` and `--http`; `places_of` takes them together."""
+    for option in (
+        click.option("--http", metavar="URL", help=f"Read models, for `http: /path`. [${HTTP_VARIABLE}]"),
+        click.option("--database", metavar="URL", help=f"Database of `state` and `clean_up`. [${DATABASE_VARIABLE}]"),
+        click.option(
+            "--broker",
+            "brokers",
+            metavar="SYSTEM=ADDRESS",
+            multiple=True,
+            help="A broker: kafka=HOST:PORT, rabbitmq=amqp://... Repeatable. [$KAFKA, $RABBITMQ]",
+        ),
+        click.option("--bootstrap-servers", metavar="HOST:PORT", help="The same as --broker kafka=HOST:PORT."),
+    ):
+        function = option(function)
+    return function
+
+
+def places_of(
+    *, bootstrap_servers: str | None, brokers: tuple[str, ...], database: str | None, http: str | None
+) -> "Places":
+    """What `place_options` gave; for what was not given, the environment. Raises `UsageError`."""
+    from tracecheck.scenario.ground import Places
+
+    known = {system: os.environ[name] for system, name in BROKER_VARIABLES.items() if os.environ.get(name)}
+    for given in brokers:
+        system, separator, address = given.partition("=")
+        if not separator or system not in BROKER_VARIABLES or not address:
+            raise UsageError(
+                f"--broker {given!r}: expected {' or '.join(f'{name}=ADDRESS' for name in BROKER_VARIABLES)}"
+            )
+        known[system] = address
+    if bootstrap_servers:
+        known["kafka"] = bootstrap_servers
+    return Places(
+        brokers=known,
+        database=database or os.environ.get(DATABASE_VARIABLE),
+        http=http or os.environ.get(HTTP_VARIABLE),
+    )

@@ -1,0 +1,50 @@
+"""Removes what a scenario left in databases, and sees that removing it twice is the same as once."""
+
+from collections.abc import Sequence
+
+from tracecheck.errors import StateUnavailable, UsageError
+from tracecheck.expect.model import CleanUp
+from tracecheck.scenario.ground import Places
+
+
+def clean_up(hooks: Sequence[CleanUp], places: Places) -> tuple[str, ...]:
+    """Runs every hook, then every hook again; returns what is wrong, one line each.
+
+    A hook that fails does not keep the next from running. The second time nothing may be left to remove: a hook that
+    still changes rows is not idempotent, and would hide that two runs share what it removes.
+    """
+    problems = []
+    for again in (False, True):
+        for number, hook in enumerate(hooks):
+            try:
+                changed = _run(hook, places)
+            except (StateUnavailable, UsageError) as fault:
+                problems.append(f"clean_up[{number}]: {fault}")
+                continue
+            if again and changed > 0:
+                problems.append(f"clean_up[{number}] is not idempotent: run again at once, it changed {changed} rows")
+    return tuple(dict.fromkeys(problems))
+
+
+def _run(hook: CleanUp, places: Places) -> int:
+    """Rows changed, 0 where the database does not say."""
+    import sqlalchemy
+
+    from tracecheck.probe.sql_state import _connect_args, _with_driver
+
+    url = hook.database or places.database
+    if not url:
+        raise UsageError("no database is known; write `database:`, or give --database or $TRACECHECK_DATABASE")
+    try:
+        address = sqlalchemy.make_url(_with_driver(url))
+        engine = sqlalchemy.create_engine(
+            address, poolclass=sqlalchemy.NullPool, connect_args=_connect_args(address.get_backend_name())
+        )
+        with engine.begin() as connection:
+            changed: int = connection.execute(sqlalchemy.text(hook.sql), dict(hook.params)).rowcount
+        return max(changed, 0)
+    except sqlalchemy.exc.ArgumentError as fault:
+        raise UsageError(f"this is no database URL: {fault}") from fault
+    except (sqlalchemy.exc.SQLAlchemyError, OSError) as fault:
+        reason = str(getattr(fault, "orig", None) or fault).strip().partition("\n")[0]
+        raise StateUnavailable(f"the database refused it: {reason}") from fault
