@@ -11,7 +11,7 @@ from io import TextIOWrapper
 
 import click
 
-from tracecheck.cli import compare, critical_path, learn, look, more, report, serve, test
+from tracecheck.cli import compare, critical_path, export, learn, look, more, report, serve, test
 from tracecheck.cli.output import say
 from tracecheck.errors import TracecheckError
 
@@ -26,7 +26,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Test": test.COMMANDS,
     "Look": look.COMMANDS + critical_path.COMMANDS + compare.COMMANDS + report.COMMANDS,
     "Serve": serve.COMMANDS,
-    "More": more.COMMANDS + learn.COMMANDS,
+    "More": export.COMMANDS + more.COMMANDS + learn.COMMANDS,
 }
 
 EPILOG = """\b

@@ -104,6 +104,11 @@ def imported(summary: "ImportSummary") -> Document:
     }
 
 
+def exported(spans: int, file: str, written_as: str) -> Document:
+    """`export`: `tracecheck/export/v1`."""
+    return {"schema": "tracecheck/export/v1", "spans": spans, "file": file, "format": written_as}
+
+
 def injected(done: "Injected") -> Document:
     """`inject`: `tracecheck/inject/v1`."""
     return {
