@@ -63,7 +63,7 @@ clean: ## remove .venv, caches and whatever the demo wrote
 	rm -rf tracecheck/receiver/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # Constraints give every version, for each Python from 3.11 on. uv installs them in a fraction of pip's time.
-$(STAMP): pyproject.toml setup.py tracecheck/receiver/columns.py instrumentation/pyproject.toml .ci/constraints.txt
+$(STAMP): pyproject.toml setup.py $(wildcard tracecheck/receiver/columns/*.py) instrumentation/pyproject.toml .ci/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	    echo "tracecheck needs Python 3.11 or later, but $(PYTHON) is $$($(PYTHON) --version 2>&1);" \
 	         "name a newer one: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }

@@ -7,27 +7,27 @@ import pytest
 
 from tracecheck import semconv
 from tracecheck.model import Span
-from tracecheck.receiver import decode_columns, decode_protobuf, decoder
+from tracecheck.receiver import decode_columns, decode_protobuf
+from tracecheck.receiver.columns import decoder, faults
 from tracecheck.receiver.decode_columns import Batch, Taken
 from tracecheck.receiver.encode_protobuf import encode_protobuf
 from tracecheck.receiver.limits import SpanLimits, limited
 from tracecheck.store.rows import span_table
 
 SCHEMA = span_table([]).schema
-source = decoder.load_source("tests.columns_as_source")
 
 
 class SourceBatch(Batch):
-    """A batch over the source as it lies there, never compiled."""
+    """A batch over the sources as they lie there, never compiled."""
 
     def __init__(self, limits: SpanLimits | None = None) -> None:
         super().__init__(limits)
         limits = limits or SpanLimits()
-        self._decoder = source.Decoder(limits.attributes, limits.value_bytes, limits.name_bytes)
+        self._decoder = decoder.Decoder(limits.attributes, limits.value_bytes, limits.name_bytes)
 
     def take(self, body: bytes) -> Taken:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(decode_columns, "Irregular", source.Irregular)
+            patch.setattr(decode_columns, "Irregular", faults.Irregular)
             return super().take(body)
 
 

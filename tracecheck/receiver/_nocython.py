@@ -1,4 +1,4 @@
-"""What `columns.py` asks of the `cython` module, doing nothing: so it runs where it was not compiled.
+"""What the modules of `columns` ask of the `cython` module, doing next to nothing: so they run as they are.
 
 Cython's own stand-in would be a dependency at run time, and twice as slow.
 """
@@ -10,6 +10,7 @@ from typing import TypeVar
 compiled = False
 
 _Any = TypeVar("_Any")
+_Class = TypeVar("_Class", bound=type)
 
 
 def declare(_kind: object, value: _Any) -> _Any:
@@ -26,6 +27,21 @@ def _same(decorated: _Any) -> _Any:
     return decorated
 
 
+def cclass(decorated: _Class) -> _Class:
+    """Typed attributes begin as zero, as they do in a compiled class."""
+    for name, kind in decorated.__annotations__.items():
+        if kind is _Number:
+            setattr(decorated, name, 0)
+    return decorated
+
+
+class _Number:
+    """Any type of number."""
+
+    def __class_getitem__(cls, _shape: object) -> type[memoryview]:
+        return memoryview
+
+
 class _Lock:
     """`gil` and `nogil`: a decorator and a context."""
 
@@ -40,11 +56,12 @@ class _Lock:
 
 
 gil = nogil = _Lock()
-cclass = cfunc = final = inline = _same
-uchar = longlong = ulonglong = uint = bint = Py_ssize_t = double = None
+cfunc = final = inline = _same
+uchar = longlong = ulonglong = uint = bint = Py_ssize_t = double = _Number
 
 
-def __getattr__(name: str) -> None:
+def __getattr__(name: str) -> type[_Number]:
     """`cython.int`, which would hide Python's own here."""
     if name != "int":
         raise AttributeError(name)
+    return _Number

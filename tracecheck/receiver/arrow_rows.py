@@ -47,10 +47,10 @@ class _Builder:
         return pa.Array.from_buffers(kind, size, [_buffer(each) for each in self._columns[name]])
 
     def _operation(self, operations: tuple[str, ...]) -> Array:
-        return pa.DictionaryArray.from_arrays(self._plain("operation", pa.int8(), self._rows), pa.array(operations))
+        return pa.DictionaryArray.from_arrays(self._plain("operation", pa.int32(), self._rows), pa.array(operations))
 
     def _of_resource(self, name: str) -> Array:
-        given = self._columns.get(f"{name}_given", (None,))[0]
+        given = self._columns.get(f"{name}_given", (None, None))[1]
         indices = pa.Array.from_buffers(
             pa.int32(), self._rows, [_buffer(given), _buffer(self._columns["resource_index"][1])]
         )

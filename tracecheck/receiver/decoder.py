@@ -1,46 +1,35 @@
-"""The decoder of `columns.py`, compiled if it was compiled from the source that lies beside it."""
+"""The decoder of `columns`: compiled, if it was compiled from the sources that lie beside it."""
 
-import hashlib
-import importlib.util
+import importlib
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Literal
 
-from tracecheck.receiver import columns as _installed
+from tracecheck.receiver.columns import decoder as plain
+from tracecheck.receiver.columns import faults, unit, vocabulary
+
+SOURCES = Path(unit.__file__).parent
+LIBRARY = "tracecheck.receiver.compiled_columns"
 
 
 def decoder_form() -> Literal["compiled", "python"]:
     """How requests are decoded: compiled, or about sixty times slower as plain Python, with equal results."""
-    return "compiled" if _columns.FORM == "compiled" else "python"
+    return "compiled" if Decoder is not plain.Decoder else "python"
 
 
 def is_stale() -> bool:
-    """Whether a compiled library is there but older than its source, which is then run in its place."""
-    return bool(_installed.FORM == "compiled") and _columns is not _installed
+    """Whether a compiled library is there but older than its sources, which are then run in its place."""
+    return _library is not None and Decoder is plain.Decoder
 
 
-def load_source(name: str) -> ModuleType:
-    """The source as a module of another name, never compiled."""
-    spec = importlib.util.spec_from_file_location(name, _SOURCE)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{_SOURCE} cannot be loaded")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def _installed() -> Any:
+    try:
+        return importlib.import_module(LIBRARY)
+    except ImportError:
+        return None
 
 
-_SOURCE = Path(__file__).with_name("columns.py")
-
-
-def _current() -> Any:
-    if _installed.FORM == "compiled" and _SOURCE.exists():
-        text = _SOURCE.read_text(encoding="utf-8")
-        if hashlib.sha256(text.encode()).hexdigest() != _installed.SOURCE_HASH:
-            return load_source("tracecheck.receiver._columns_source")
-    return _installed
-
-
-_columns: Any = _current()
-Decoder: Any = _columns.Decoder
-Irregular: Any = _columns.Irregular
-OPERATION_NAMES: tuple[str, ...] = _columns.OPERATION_NAMES
+_library = _installed()
+_current = _library is not None and unit.source_hash(SOURCES) == _library.SOURCE_HASH
+Decoder: Any = _library.Decoder if _current else plain.Decoder
+Irregular: Any = _library.Irregular if _current else faults.Irregular
+OPERATION_NAMES: tuple[str, ...] = vocabulary.OPERATION_NAMES
