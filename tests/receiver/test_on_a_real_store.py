@@ -10,6 +10,7 @@ from tests.support.otlp import a_message, a_request, json_of, text
 from tracecheck.receiver import RunningReceiver, start_receiver
 from tracecheck.store import Store, open_store
 
+
 @pytest.fixture
 def store(tmp_path: Path):
     opened = open_store(str(tmp_path / "t.duckdb"))
