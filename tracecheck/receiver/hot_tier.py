@@ -181,13 +181,14 @@ class HotTier:
     def _became_durable(self, written: Sequence[Written]) -> None:
         """Tells everyone. Readers find the rows from now on, since they have them appended first."""
         self._metrics.add(hot_spans=sum(waiting.rows for _, waiting in written))
-        if self._on_appended is not None:
+        news: list[pa.Table] = []
+        if self._on_appended is not None or (self._file is not None and self._file.has_listeners):
             with self._decoding:
-                rows = [_copied(group.rows(requests)) for group, requests in _by_group(written)]
-            for each in rows:
+                news = [_copied(group.rows(requests)) for group, requests in _by_group(written)]
+            for each in news:
                 self._tell(each)
         if self._file is not None:
-            self._file.announce()
+            self._file.announce(*news)
 
     def _tell(self, rows: pa.Table) -> None:
         if self._on_appended is not None:

@@ -29,6 +29,9 @@ EXTENT = """
         count(*)
     from span_rows"""
 
+Listener = Callable[[pa.Table], None]
+"""Must not raise, and not take long: senders wait for it."""
+
 _open_paths: set[Path] = set()
 _open_paths_lock = threading.Lock()
 
@@ -71,6 +74,7 @@ class DuckDBStore:
         self._generation = time.time_ns() // 1_000
         self._readers: set[duckdb.DuckDBPyConnection] = set()
         self._settle: Callable[[], None] | None = None
+        self._listeners: tuple[Listener, ...] = ()
         self._writing_thread: int | None = None
         self._closed = False
 
@@ -133,7 +137,7 @@ class DuckDBStore:
         """Stores rows shaped as `rows.span_table` makes them, durably before it returns."""
         appended = self._append(batch, None, time.time_ns())
         if appended.stored:
-            self.announce()
+            self.announce(batch)
         return appended
 
     def append_journaled(self, batch: pa.Table, until: JournalPosition | None, ingested_unix_nano: int) -> Appended:
@@ -179,8 +183,28 @@ class DuckDBStore:
             self._connection.execute("checkpoint")
             self._ingest_number, self._rows = self._extent(at_least=self._ingest_number)
 
-    def announce(self) -> None:
-        """Tells waiters that there is something new, and grows the generation."""
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Has `listener` called with rows as soon as they are durable, before their senders are answered and before
+        any query shows them. Returns what ends that. The rows may be repeats, and are gone when the call returns."""
+        with self._changed:
+            self._listeners = (*self._listeners, listener)
+
+        def end() -> None:
+            with self._changed:
+                self._listeners = tuple(each for each in self._listeners if each is not listener)
+
+        return end
+
+    @property
+    def has_listeners(self) -> bool:
+        """Whether rows have to be handed to `announce`."""
+        return bool(self._listeners)
+
+    def announce(self, *news: pa.Table) -> None:
+        """Tells waiters that there is something new, and grows the generation; `news` are the rows, for listeners."""
+        for listener in self._listeners:
+            for rows in news:
+                listener(rows)
         with self._changed:
             self._generation += 1
             self._changed.notify_all()
