@@ -11,7 +11,8 @@ from tracecheck.errors import UsageError
 
 V = TypeVar("V")
 
-_PLACE = re.compile(r"\{([A-Za-z_][\w.-]*)\}|\{\{|\}\}")
+_NAME = r"[A-Za-z_][\w.-]*"
+_PLACE = re.compile(rf"\{{(\{{{_NAME}\}})\}}|\{{({_NAME})\}}")
 
 
 def variables(
@@ -36,7 +37,7 @@ def variables(
 
 
 def fill(value: V, known: Mapping[str, object]) -> V:
-    """The value with every `{name}` in its texts (keys of mappings too) replaced; `{{` and `}}` are braces.
+    """The value with every `{name}` in its texts (keys of mappings too) replaced; `{{name}}` stands for `{name}`.
 
     A text that is nothing but one `{name}` becomes what it names, type and all: `"{total}"` becomes the number 42.
     Braces that hold no name, as in JSON, are left alone. Raises `UsageError` for a name that is not known.
@@ -48,7 +49,7 @@ def _fill(value: object, known: Mapping[str, object]) -> object:
     if isinstance(value, str):
         return _text(value, known)
     if isinstance(value, bytes):
-        return str(_replaced(value.decode(), known)).encode() if b"{" in value else value
+        return _in_bytes(value, known)
     if isinstance(value, Mapping):
         return {_replaced(key, known) if isinstance(key, str) else key: _fill(one, known) for key, one in value.items()}
     if isinstance(value, list | tuple):
@@ -56,9 +57,16 @@ def _fill(value: object, known: Mapping[str, object]) -> object:
     return value
 
 
+def _in_bytes(value: bytes, known: Mapping[str, object]) -> bytes:
+    try:
+        return _replaced(value.decode(), known).encode() if b"{" in value else value
+    except UnicodeDecodeError:
+        return value
+
+
 def _text(text: str, known: Mapping[str, object]) -> object:
     whole = _PLACE.fullmatch(text)
-    return _named(whole[1], known) if whole and whole[1] else _replaced(text, known)
+    return _named(whole[2], known) if whole and whole[2] else _replaced(text, known)
 
 
 def _replaced(text: str, known: Mapping[str, object]) -> str:
@@ -66,11 +74,12 @@ def _replaced(text: str, known: Mapping[str, object]) -> str:
 
 
 def _one(found: "re.Match[str]", known: Mapping[str, object]) -> str:
-    return str(_named(found[1], known)) if found[1] else found[0][0]
+    return str(_named(found[2], known)) if found[2] else found[1]
 
 
 def _named(name: str, known: Mapping[str, object]) -> object:
     if name not in known:
-        msg = f"{{{name}}} is not known; expected one of {', '.join(sorted(known))}, or {{{{ for a brace"
+        names = ", ".join(sorted(known))
+        msg = f"{{{name}}} is not known; expected one of {names}, or {{{{{name}}}}} for the text itself"
         raise UsageError(msg)
     return known[name]

@@ -102,7 +102,7 @@ def await_until(
                 if wake is not None:
                     wake.wait(known, request.for_s)
                 else:
-                    clock.wait(_NEVER, request.for_s)
+                    clock.wait(NEVER, request.for_s)
                 request = steps.send(None)
     except StopIteration as reached:
         value: T = reached.value
@@ -111,7 +111,8 @@ def await_until(
         looker.dismiss()
 
 
-_NEVER = threading.Event()
+NEVER = threading.Event()
+"""Never set: to wait for it is to let time pass."""
 
 
 class _Looker:
