@@ -52,6 +52,7 @@ def again(file: Path) -> list[str]:
         return spans_of(other)
 
 
+@settings(max_examples=50)
 @given(request=requests)
 def test_whatever_was_received_is_written_as_what_is_read_again(
     request: ExportTraceServiceRequest,
@@ -63,7 +64,7 @@ def test_whatever_was_received_is_written_as_what_is_read_again(
     assert sorted(map(exactly, back.spans)) == sorted(map(exactly, spans))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(request=requests)
 def test_a_store_exported_and_imported_is_an_equal_store(
     tmp_path_factory: pytest.TempPathFactory, request: ExportTraceServiceRequest
