@@ -1,6 +1,5 @@
 """Every way in which the shop can fail an order is found by a scenario, each under its own name and no other."""
 
-
 import pytest
 
 from tests.scenario.conftest import ShopOpen, by_case, told

@@ -40,7 +40,20 @@ def test_a_tag_that_nothing_carries_is_a_mistake_not_a_pass(folder: Path) -> Non
 
 def test_a_case_brings_its_cells(folder: Path) -> None:
     large = read_scenarios([folder])[-1]
-    assert large.columns == {"case": "large, gift", "total": "900"}
+    assert large.columns == {"case": "large, gift", "total": 900}
+
+
+def test_a_cell_is_a_number_only_where_it_is_written_as_one(folder: Path) -> None:
+    (folder / "deep" / "orders.csv").write_text("a,b,c,d,e\n7,007,true,1.5,x\n")
+    assert list(read_scenarios([folder])[-1].columns.values()) == [7, "007", True, 1.5, "x"]
+
+
+def test_a_template_that_names_nothing_is_refused_where_it_stands(folder: Path) -> None:
+    seed = 'seed: {kafka: orders, key: "o-{run}", value: {id: "{totl}"}}\n'
+    (folder / "a.yaml").write_text(f"chain: a\n{STEPS}{seed}")
+    with pytest.raises(InvalidFile) as refused:
+        read_scenarios([folder / "a.yaml"])
+    assert f"{folder / 'a.yaml'}:4:51: {{totl}} is not known; expected one of" in str(refused.value)
 
 
 def test_without_a_column_named_case_the_first_names_it(folder: Path) -> None:

@@ -110,7 +110,7 @@ def run(
             settle_ns=settle,
             timeout_s=limit / NS_PER_S,
             parallel=parallel,
-            ready=ready,
+            ready_text=ready,
             on_event=say,
         )
         ours = publish(outcome.report, ground.store, **shown)

@@ -1,13 +1,17 @@
 """Which scenarios there are to run: of files and directories, by tag, one per row of a table of cases."""
 
 import csv
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tracecheck.errors import InvalidFile, UsageError
 from tracecheck.expect import Expectation, load_expectations
 from tracecheck.expect.yaml_nodes import read_documents
+from tracecheck.probe.templates import variables
+from tracecheck.scenario.seeded import filled
 
 SUFFIXES = (".yaml", ".yml")
 CASE_COLUMN = "case"
@@ -18,12 +22,16 @@ OURS = ("run", "n", "now", "now_ms", "now_ns", "uuid")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One expectation of one file, for one case. `columns` are that row's cells; without cases, `case` is None."""
+    """One expectation of one file, for one case. `columns` are that row's cells; without cases, `case` is None.
+
+    A cell that is written as JSON writes a number, true or false is that, any other cell is its text: `42` is a number,
+    `042` is text.
+    """
 
     expectation: Expectation
     source: Path
     case: str | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -64,21 +72,62 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
 
 def _of_cases(path: Path, number: int, expectation: Expectation) -> list[Scenario]:
     if expectation.cases is None:
-        return [Scenario(expectation=expectation, source=path)]
+        return [_filling(path, number, Scenario(expectation=expectation, source=path))]
     table = path.parent / expectation.cases
     try:
         content = table.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
-        line, column = read_documents(path.read_text(encoding="utf-8-sig"))[number].position(("cases",))
-        raise InvalidFile([f"{path}:{line}:{column}: cases: {table}: {reason}; expected a CSV table"]) from None
-    rows = list(_rows(table, content))
-    return [
+        at = _position(path, number, lambda place, _: place == ("cases",))
+        raise InvalidFile([f"{path}:{at}: cases: {table}: {reason}; expected a CSV table"]) from None
+    scenarios = [
         Scenario(
-            expectation=expectation, source=path, case=row.get(CASE_COLUMN) or next(iter(row.values())), columns=row
+            expectation=expectation,
+            source=path,
+            case=row.get(CASE_COLUMN) or next(iter(row.values())),
+            columns={name: _typed(cell) for name, cell in row.items()},
         )
-        for row in rows
+        for row in _rows(table, content)
     ]
+    _filling(path, number, scenarios[0])
+    return scenarios
+
+
+def _filling(path: Path, number: int, scenario: Scenario) -> Scenario:
+    """The scenario, once it is sure that its templates name what there is: the rows of a table have the same columns.
+
+    What has neither a seed nor cases is no template: braces in it mean themselves.
+    """
+    if scenario.expectation.seed is None and scenario.case is None:
+        return scenario
+    try:
+        filled(scenario.expectation, variables(run_id="run", case=scenario.columns))
+    except UsageError as fault:
+        name = str(fault).partition(" ")[0]
+        at = _position(path, number, lambda _, value: isinstance(value, str) and name in value)
+        raise InvalidFile([f"{path}:{at}: {fault}"]) from None
+    return scenario
+
+
+def _position(path: Path, number: int, meant: Callable[[tuple[str | int, ...], object], bool]) -> str:
+    """`line:column` of the first value meant in a document of a file."""
+    document = read_documents(path.read_text(encoding="utf-8-sig"))[number]
+    for place in document.values:
+        value: Any = document.value
+        for part in place:
+            value = value[part]
+        if meant(place, value):
+            line, column = document.position(place)
+            return f"{line}:{column}"
+    return "1:1"
+
+
+def _typed(cell: str) -> object:
+    try:
+        value = json.loads(cell)
+    except ValueError:
+        return cell
+    return value if isinstance(value, int | float) and json.dumps(value) == cell else cell
 
 
 def _rows(table: Path, content: str) -> Iterator[dict[str, str]]:

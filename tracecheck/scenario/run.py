@@ -1,7 +1,7 @@
 """`tracecheck run SPEC... [-- CMD]`: receive, start the command, perform what has a seed, check what CMD caused."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from tracecheck.model import CheckReport, Result, Verdict
 from tracecheck.probe.observe import Observer
 from tracecheck.scenario.child import child_environment, running
 from tracecheck.scenario.ground import Ground
-from tracecheck.scenario.perform import CERTAIN_WITHIN_S, Performed, perform, watching
+from tracecheck.scenario.perform import CERTAIN_WITHIN_S, Performed, perform, ready, watching
 from tracecheck.scenario.plan import Scenario
 from tracecheck.scenario.wait import wait_for
 from tracecheck.store import Store
@@ -54,20 +54,20 @@ def run_scenarios(
     settle_ns: int | None = None,
     timeout_s: float = CERTAIN_WITHIN_S,
     parallel: int = 1,
-    ready: str | None = None,
+    ready_text: str | None = None,
     on_event: Callable[[str], None] = lambda _: None,
 ) -> RunOutcome:
     """Performs every scenario that has a seed, and checks the others against what `command` caused by itself.
 
     The command is the system under test, or what drives it. It is started first; seeds are sown once it has printed a
-    line that holds `ready`, `parallel` scenarios at a time, each as a run of its own. Where every scenario has a seed
-    the command is ended after the last verdict, else it is waited for and the rest is checked over its run. Raises
-    `UsageError` when it cannot be started, or when there is nothing that would start a chain.
+    line that holds `ready_text`, `parallel` scenarios at a time, each as a run of its own. Where every scenario has a
+    seed the command is ended after the last verdict, else it is waited for and the rest is checked over its run.
+    Raises `UsageError` when it cannot be started, or when there is nothing that would start a chain.
     """
     sown = [scenario for scenario in scenarios if scenario.expectation.seed is not None]
-    driven = [scenario.expectation for scenario in scenarios if scenario.expectation.seed is None]
+    driven = [scenario for scenario in scenarios if scenario.expectation.seed is None]
     if driven and not command:
-        names = ", ".join(expectation.name for expectation in driven[:5])
+        names = ", ".join(scenario.name for scenario in driven[:5])
         raise UsageError(
             f"nothing would start {names}: write a seed, or put a command that does after --, "
             "e.g. tracecheck run order.yaml -- pytest e2e"
@@ -78,7 +78,7 @@ def run_scenarios(
         if command:
             on_event(f"run {run_id}: {' '.join(command)}")
             env = child_environment(endpoints, run_id, os.environ)
-            child = ending.enter_context(running(command, env, ready=ready))
+            child = ending.enter_context(running(command, env, ready=ready_text))
             child.await_ready(READY_WITHIN_S)
         if sown:
             performed = _perform_all(ground, sown, run_id, settle_ns, timeout_s, parallel, on_event)
@@ -88,12 +88,9 @@ def run_scenarios(
     matched = any(each.matched for each in performed)
     if driven:
         on_event(f"command ended with status {exit_code}; waiting until the evidence is complete")
-        settled, quiet_ns = with_settle(driven, settle_ns)
-        report = wait_for(
-            ground.store, settled, run_id=run_id, settle_ns=quiet_ns, timeout_s=timeout_s, may_still_come=False
-        )
-        results += report.results
-        matched = matched or report.matched
+        for report in _check_driven(ground, driven, run_id, settle_ns, timeout_s):
+            results += report.results
+            matched = matched or report.matched
     return RunOutcome(
         report=_report(ground.store, results, matched),
         child_exit_code=exit_code,
@@ -156,6 +153,22 @@ def _perform_all(
             return [future.result() for future in futures]
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _check_driven(
+    ground: Ground, driven: Sequence[Scenario], run_id: str, settle_ns: int | None, timeout_s: float
+) -> Iterator[CheckReport]:
+    """The command has ended, so that silence is a verdict. Those without cases are looked at together."""
+    together = [scenario.expectation for scenario in driven if scenario.case is None]
+    cases = [ready(each, run_id=run_id, number=0, settle_ns=settle_ns) for each in driven if each.case is not None]
+    names = [each.case for each in driven if each.case is not None]
+    groups = [(None, together)] if together else []
+    for case, expectations in [*groups, *((name, [each]) for name, each in zip(names, cases, strict=True))]:
+        settled, quiet_ns = with_settle(expectations, settle_ns)
+        report = wait_for(
+            ground.store, settled, run_id=run_id, settle_ns=quiet_ns, timeout_s=timeout_s, may_still_come=False
+        )
+        yield replace(report, results=tuple(replace(result, case=case) for result in report.results))
 
 
 def _report(store: Store, results: Sequence[Result], matched: bool) -> CheckReport:
