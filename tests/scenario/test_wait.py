@@ -81,6 +81,18 @@ def test_a_budget_that_is_over_is_a_verdict_at_once(store: Store):
     assert (report.verdict, codes(report)) == (Verdict.FAIL, [Cause.NOT_CONSUMED])
 
 
+def test_a_step_behind_others_that_are_not_named_has_its_whole_budget(store: Store):
+    traces, placed = placed_now()
+    store.append([placed, traces.process("billing", "orders", of=placed, group="billing")])
+    charged = process("orders", group="billing", after="placed")
+    shipped = send("shipments", after="charged", within="300ms")
+    steps = {"placed": send("orders"), "charged": charged, "shipped": shipped}
+    report = wait_for(store, [expect_chain("order", steps=steps, settle="10ms")], run_id=RUN, timeout_s=LONG_S)
+    (finding,) = (finding for result in report.results for finding in result.findings)
+    assert (finding.code, finding.verdict) == (Cause.NOT_SENT, Verdict.FAIL)
+    assert (finding.waited_ns or 0) >= 300_000_000
+
+
 def test_a_wait_for_nothing_ends_at_its_deadline_and_matched_nothing(store: Store):
     report = wait_for(store, [order()], run_id=RUN, timeout_s=0.05)
     assert not report.matched
