@@ -75,6 +75,11 @@ class Group:
         )
 
     @property
+    def filled(self) -> float:
+        """How much of a row group it has."""
+        return self._rows / MAX_GROUP_SPANS
+
+    @property
     def is_oversized(self) -> bool:
         """Whether its batch grew beyond what is worth keeping."""
         return self.memory_bytes > 2 * self._most_memory_bytes

@@ -43,7 +43,7 @@ class Intake:
         store: Store,
         *,
         inflight_bytes: int,
-        hot_bytes: int = 256 * 1024 * 1024,
+        hot_bytes: int = 384 * 1024 * 1024,
         limits: SpanLimits | None = None,
         on_appended: OnAppended | None = None,
     ) -> None:

@@ -21,7 +21,7 @@ class ReceiverOptions:
 
     max_message_bytes: int = 64 * MIB
     inflight_bytes: int = 256 * MIB
-    hot_bytes: int = 256 * MIB
+    hot_bytes: int = 384 * MIB
     retry_after_s: int = 1
     body_timeout_s: float = 25.0
     idle_timeout_s: float = 20.0

@@ -65,7 +65,7 @@ NEW_VERSIONS = f"""
 
 NEW_ROWS = f"""(
         with incoming_rows as materialized (from incoming)
-        from incoming_rows
+        select * exclude row_number from incoming_rows
         where (trace_id, span_id) not in (select (trace_id, span_id) from {REPEATED})
             or row_number in (from fresh select row_number)
     )"""  # noqa: S608 - constants
@@ -127,20 +127,20 @@ def insert_new(
     connection: duckdb.DuckDBPyConnection, batch: pa.Table, window: Window, ingest_number: int, now_unix_nano: int
 ) -> Appended:
     """Inserts the rows of `batch` that are not stored yet, inside the open transaction, and marks conflicts."""
-    numbered = batch.append_column("row_number", pa.array(range(batch.num_rows), pa.int64()))
-    with registered(connection, incoming=numbered):
-        repeated = _repeated_keys(connection, batch, window)
-        ingested = {"number": ingest_number, "now": now_unix_nano}
-        if repeated.num_rows == 0:
+    ingested = {"number": ingest_number, "now": now_unix_nano}
+    repeated = _repeated_keys(connection, batch, window)
+    if repeated.num_rows == 0:
+        with registered(connection, incoming=batch):
             connection.execute(_insert("incoming"), ingested)
-            return Appended(stored=batch.num_rows)
-        with registered(connection, repeated=repeated):
-            before = _versions_beside(connection, window)
-            fresh = connection.sql(NEW_VERSIONS, params=window.parameters).to_arrow_table()
-            with registered(connection, fresh=fresh):
-                stored = _changed(connection, _insert(NEW_ROWS), ingested)
-            connection.execute(MARK, window.parameters)
-            beside = _versions_beside(connection, window) - before
+        return Appended(stored=batch.num_rows)
+    numbered = batch.append_column("row_number", pa.array(range(batch.num_rows), pa.int64()))
+    with registered(connection, incoming=numbered, repeated=repeated):
+        before = _versions_beside(connection, window)
+        fresh = connection.sql(NEW_VERSIONS, params=window.parameters).to_arrow_table()
+        with registered(connection, fresh=fresh):
+            stored = _changed(connection, _insert(NEW_ROWS), ingested)
+        connection.execute(MARK, window.parameters)
+        beside = _versions_beside(connection, window) - before
     return Appended(stored=stored, duplicates=batch.num_rows - stored, conflicting=beside)
 
 
@@ -175,11 +175,13 @@ class registered:  # noqa: N801 - reads as a context
 
 def _repeated_keys(connection: duckdb.DuckDBPyConnection, batch: pa.Table, window: Window) -> pa.Table:
     """Keys that occur twice in the batch, or in the batch and the store."""
-    repeated = connection.sql(STORED_KEYS, params=window.parameters).to_arrow_table()
-    keys = pa.table({"trace_id": _storage(batch["trace_id"]), "span_id": batch["span_id"]})
-    if keys.group_by(["trace_id", "span_id"]).aggregate([]).num_rows == batch.num_rows:
-        return repeated
-    twice = connection.sql(KEYS_TWICE).to_arrow_table()
+    arrived = batch.select(["trace_id", "span_id"])  # planning a query over all columns takes milliseconds
+    with registered(connection, incoming=arrived):
+        repeated = connection.sql(STORED_KEYS, params=window.parameters).to_arrow_table()
+        keys = pa.table({"trace_id": _storage(batch["trace_id"]), "span_id": batch["span_id"]})
+        if keys.group_by(["trace_id", "span_id"]).aggregate([]).num_rows == batch.num_rows:
+            return repeated
+        twice = connection.sql(KEYS_TWICE).to_arrow_table()
     return pa.concat_tables([repeated, twice]).group_by(["trace_id", "span_id"]).aggregate([])
 
 
@@ -190,7 +192,7 @@ def _storage(uuids: pa.ChunkedArray) -> pa.ChunkedArray:
 def _insert(source: str) -> str:
     return f"""
         insert into span_rows by name
-        select * exclude row_number, $number::bigint as ingest_number, $now::bigint as ingested_unix_nano,
+        select *, $number::bigint as ingest_number, $now::bigint as ingested_unix_nano,
             false as conflicting
         from {source}"""  # noqa: S608 - constants
 

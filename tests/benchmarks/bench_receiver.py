@@ -1,0 +1,238 @@
+"""A receiver with durable acknowledgement, its load generator on the same cores, beside decoding and appending alone.
+
+The yardstick decodes the same bodies and inserts them with DuckDB's own insert on two threads, without network, journal
+or comparison with stored rows. The receiver is a process of its own; eight clients send 512 spans at a time over kept
+connections, and every request counts from its first byte to its acknowledgement. Rates are wall time: both use all the
+cores there are. `python -m tests.benchmarks.bench_receiver [SPANS] [CLIENTS]`.
+"""
+
+# ruff: noqa: T201 - a benchmark prints
+
+import resource
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import grpc
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.benchmarks.traffic import bodies
+from tracecheck.config import Listen
+from tracecheck.receiver import decoder_form, start_receiver
+from tracecheck.receiver.decode_columns import Batch
+from tracecheck.store import open_store
+from tracecheck.store.files import connect, create
+
+ROW_GROUP = 122_880
+SPANS = 8 * ROW_GROUP
+CLIENTS = 8
+BASE_SPANS = 24 * 512
+GOAL = 0.5
+TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+HEAD = "POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: {}\r\n\r\n"
+INSERT = """
+    insert into span_rows by name
+    select *, 1::bigint as ingest_number, 1::bigint as ingested_unix_nano, false as conflicting from batch"""
+
+
+def main() -> None:
+    """Prints the rates, their ratio to the yardstick, latencies, and memory."""
+    if sys.argv[1:2] == ["--receive"]:
+        receive(Path(sys.argv[2]))
+        return
+    spans, clients = (int(given) for given in (*sys.argv[1:], *(str(SPANS), str(CLIENTS))[len(sys.argv) - 1 :]))
+    sent = distinct_bodies(spans)
+    wire = sum(map(len, sent))
+    print(f"{spans:,} spans in {len(sent):,} requests, {wire / spans:.0f} bytes a span; decoder: {decoder_form()}")
+    before = time.process_time()
+    rate = spans / decode_and_insert(sent)
+    cpu_us = (time.process_time() - before) / spans * 1e6
+    print(f"two threads decode and insert alone      {rate:>9,.0f} spans/s 100%; {cpu_us:.1f} us of CPU a span")
+    for protocol, client in {"HTTP": http_client, "gRPC": grpc_client}.items():
+        measure(protocol, client, sent, spans, clients, rate)
+
+
+def measure(protocol: str, client: "Client", sent: Sequence[bytes], spans: int, clients: int, yardstick: float) -> None:
+    """Sends everything to a receiver of its own, and prints what came of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "t.duckdb"
+        command = [sys.executable, "-m", "tests.benchmarks.bench_receiver", "--receive", str(path)]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        endpoints = dict(zip(("gRPC", "HTTP"), process.stdout.readline().split(), strict=True))
+        address = urlsplit(endpoints[protocol]).netloc
+        began = time.monotonic()
+        latencies, refused = send_all(lambda take: client(address, take), sent, clients)
+        acknowledged_s = time.monotonic() - began
+        said, _ = process.communicate()
+        stored_s = time.monotonic() - began
+        disk = path.stat().st_size
+        with open_store(str(path)) as store:
+            stored = store.query("select count(*) as n from span_rows")["n"][0].as_py()
+    assert stored == spans, (stored, spans)
+    rate = spans / acknowledged_s
+    cuts = statistics.quantiles(latencies, n=100)
+    verdict = "keeps" if rate >= GOAL * yardstick else "MISSES"
+    print(
+        f"receiver over {protocol}, durable              {rate:>9,.0f} spans/s {rate / yardstick:>5.0%} "
+        f"({verdict} {GOAL:.0%}); all stored after {stored_s:.1f} s ({spans / stored_s:,.0f} spans/s)\n"
+        f"    acknowledged after p50 {cuts[49] * 1e3:.1f} ms, p99 {cuts[98] * 1e3:.1f} ms, at most "
+        f"{max(latencies) * 1e3:.0f} ms; {refused} requests sent again; {disk / sum(map(len, sent)):.1%} of the wire "
+        f"on disk; {said.strip()}"
+    )
+
+
+def distinct_bodies(spans: int) -> list[bytes]:
+    """So many spans: the same traffic again and again, each time with other trace ids and later."""
+    base = [ExportTraceServiceRequest.FromString(body) for body in bodies(min(spans, BASE_SPANS))]
+    made: list[bytes] = []
+    step_ns = 600_000_000
+    for copy in count(1):
+        mark = copy.to_bytes(4, "big")
+        for request in base:
+            if len(made) * 512 >= spans:
+                return made
+            for service in request.resource_spans:
+                for scope in service.scope_spans:
+                    for span in scope.spans:
+                        span.trace_id = mark + span.trace_id[4:]
+                        span.start_time_unix_nano += step_ns
+                        span.end_time_unix_nano += step_ns
+                        for link in span.links:
+                            link.trace_id = mark + link.trace_id[4:]
+            made.append(request.SerializeToString())
+    raise AssertionError
+
+
+def decode_and_insert(sent: Sequence[bytes]) -> float:
+    """Seconds that two threads take, each with its own connection and a row group at a time."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "t.duckdb"
+        create(path)
+        database = connect(str(path), read_only=False)
+
+        def work(part: Sequence[bytes]) -> None:
+            connection = database.cursor()
+            batch = Batch()
+            for first in range(0, len(part), ROW_GROUP // 512):
+                batch.reset()
+                for body in part[first : first + ROW_GROUP // 512]:
+                    batch.take(body)
+                connection.register("batch", batch.table())
+                connection.execute(INSERT)
+                connection.unregister("batch")
+            connection.close()
+
+        half = len(sent) // 2
+        threads = [threading.Thread(target=work, args=(part,)) for part in (sent[:half], sent[half:])]
+        began = time.monotonic()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        database.close()
+        return time.monotonic() - began
+
+
+Take = Callable[[], bytes | None]
+Client = Callable[[str, Take], tuple[list[float], int]]
+
+
+def send_all(
+    client: Callable[[Take], tuple[list[float], int]], sent: Sequence[bytes], clients: int
+) -> tuple[list[float], int]:
+    """Seconds until each acknowledgement, and how often a request was refused and sent again."""
+    left, lock = iter(sent), threading.Lock()
+    latencies: list[float] = []
+    refused: list[int] = []
+
+    def take() -> bytes | None:
+        with lock:
+            return next(left, None)
+
+    def run() -> None:
+        seconds, again = client(take)
+        latencies.extend(seconds)
+        refused.append(again)
+
+    threads = [threading.Thread(target=run) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return latencies, sum(refused)
+
+
+def http_client(address: str, take: Take) -> tuple[list[float], int]:
+    """One kept connection. A refused request is sent again after a tenth of a second."""
+    host, _, port = address.rpartition(":")
+    seconds, again = [], 0
+    with socket.create_connection((host, int(port))) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        answers = connection.makefile("rb")
+        while (body := take()) is not None:
+            began = time.monotonic()
+            head = HEAD.format(len(body)).encode()
+            while True:
+                connection.sendall(head + body)
+                status = int(answers.readline().split()[1])
+                length = 0
+                while line := answers.readline().strip():
+                    name, _, value = line.partition(b":")
+                    length = int(value) if name.lower() == b"content-length" else length
+                answers.read(length)
+                if status == 200:
+                    break
+                again += 1
+                time.sleep(0.1)
+            seconds.append(time.monotonic() - began)
+    return seconds, again
+
+
+def grpc_client(address: str, take: Take) -> tuple[list[float], int]:
+    """One channel with a connection of its own."""
+    seconds, again = [], 0
+    with grpc.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
+        export = channel.unary_unary(TRACES)
+        while (body := take()) is not None:
+            began = time.monotonic()
+            while True:
+                try:
+                    export(body, timeout=60)
+                    break
+                except grpc.RpcError:
+                    again += 1
+                    time.sleep(0.1)
+            seconds.append(time.monotonic() - began)
+    return seconds, again
+
+
+def receive(path: Path) -> None:
+    """The receiver's process: until its standard input ends, then stores everything and says what it took."""
+    with open_store(str(path)) as store:
+        with start_receiver(store, Listen(grpc_port=0, http_port=0, api_port=0)) as receiver:
+            print(urlsplit(receiver.grpc_endpoint).geturl(), receiver.http_endpoint, flush=True)
+            started = resource.getrusage(resource.RUSAGE_SELF)
+            before = started.ru_utime + started.ru_stime
+            sys.stdin.read()
+        taken = receiver.counters
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    syncs_ms = taken.journal_sync_seconds / max(taken.journal_syncs, 1) * 1e3
+    cpu_us = (used.ru_utime + used.ru_stime - before) / max(taken.stored, 1) * 1e6
+    print(
+        f"{cpu_us:.1f} us of CPU a span; {taken.commits} commits of "
+        f"{taken.commit_seconds / max(taken.commits, 1):.2f} s, "
+        f"{taken.journal_syncs} syncs of {syncs_ms:.1f} ms; peak memory {used.ru_maxrss / 1024:,.0f} MiB"
+    )
+
+
+if __name__ == "__main__":
+    main()
