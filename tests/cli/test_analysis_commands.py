@@ -90,3 +90,16 @@ def test_learn_refuses_too_few_chains(tracecheck: Run) -> None:
     ended = tracecheck("learn")
     assert (ended.status, ended.out) == (2, "")
     assert "too few good chains to learn from: 2 that begin with send orders by checkout" in ended.err
+
+
+def test_doctor_examines_every_service(tracecheck: Run) -> None:
+    document = json.loads(tracecheck("doctor", "--output", "json").out)
+    assert document["schema"] == "tracecheck/doctor/v1"
+    assert document["decoder"] in ("compiled", "python")
+    services = {each["service"]: each for each in document["services"]}
+    assert set(services) == {"checkout", "billing"}
+    assert [advice["code"] for advice in services["billing"]["advice"]] == ["no_flush_mark"]
+    assert set(services["billing"]["instrumentations"][0]) == {
+        "scope", "version", "library", "vocabulary", "spans", "sends", "receives", "processes",
+    }  # fmt: skip
+    assert "! no_flush_mark" in tracecheck("doctor").out

@@ -1,10 +1,14 @@
 """Every example in the documentation does what the page shows."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from tests.support.documents import run_document
 from tests.support.good_orders import orders
 from tests.support.shared_data import shared_data
+from tests.support.spans import a_span
+from tracecheck.model import Resource, SpanKind
+from tracecheck.semconv import canonical
 from tracecheck.store import open_store
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -26,3 +30,20 @@ def test_an_expectation_is_learned_and_held_as_shown(tmp_path: Path):
     with open_store(str(tmp_path / "good.duckdb")) as store:
         store.append(orders(40))
     run_document(DOCS / "learn.md", tmp_path, {})
+
+
+def test_a_store_is_examined_as_shown(tmp_path: Path):
+    resource = Resource(
+        attributes={
+            "service.name": "billing",
+            "telemetry.sdk.language": "python",
+            "telemetry.sdk.name": "opentelemetry",
+            "telemetry.sdk.version": "1.45.1",
+        },
+        scope_name="opentelemetry.instrumentation.kafka",
+        scope_version="0.66b1",
+    )
+    taken = a_span("orders receive", kind=SpanKind.CONSUMER, attributes={"messaging.destination": "orders"})
+    with open_store(str(tmp_path / "spans.duckdb")) as store:
+        store.append([canonical(replace(taken, resource=resource))])
+    run_document(DOCS / "doctor.md", tmp_path, {})

@@ -1,9 +1,10 @@
-"""The JSON contracts of what is computed over chains: `compare`, `critical-path`. As in `documents`."""
+"""The JSON contracts of what is computed over chains: `compare`, `critical-path`, `doctor`. As in `documents`."""
 
 from collections.abc import Iterable
 
 from tracecheck.chains import PathSegment
 from tracecheck.check.compare import EdgeChange, EdgeSide
+from tracecheck.check.doctor import Checkup, Scope
 from tracecheck.report.documents import MAX_TEXT, Document
 from tracecheck.report.sanitise import clip
 
@@ -28,6 +29,46 @@ def critical_path(path: Iterable[PathSegment]) -> Document:
             }
             for segment in path
         ],
+    }
+
+
+def doctor(checkup: Checkup) -> Document:
+    """`doctor`: `tracecheck/doctor/v1`."""
+    return {
+        "schema": "tracecheck/doctor/v1",
+        "decoder": checkup.decoder,
+        "services": [
+            {
+                "service": _text(service.service),
+                "spans": service.spans,
+                "instances": service.instances,
+                "sdk": _text(service.sdk),
+                "instrumentations": [_scope(scope) for scope in service.scopes],
+                "advice": [
+                    {
+                        "code": advice.code,
+                        "what": _text(advice.what),
+                        "close": _text(advice.close),
+                        "scope": _text(advice.scope),
+                    }
+                    for advice in service.advice
+                ],
+            }
+            for service in checkup.services
+        ],
+    }
+
+
+def _scope(scope: Scope) -> Document:
+    return {
+        "scope": _text(scope.name),
+        "version": _text(scope.version),
+        "library": scope.library,
+        "vocabulary": scope.vocabulary,
+        "spans": scope.spans,
+        "sends": scope.sends,
+        "receives": scope.receives,
+        "processes": scope.processes,
     }
 
 

@@ -1,0 +1,101 @@
+"""The spans of real instrumentations, made by running them here, give the hops a reader would expect, and `doctor` says
+what each of them leaves out."""
+
+import pytest
+
+from tests.support.real_libraries import STORIES
+from tests.support.stored import analysed
+from tracecheck.check.doctor import doctor
+from tracecheck.store import open_store
+
+TAKEN = "shop > orders > {}: delivered, by {}"
+LEFT = "shop > payments > ?: undelivered"
+
+EXPECTED: dict[str, tuple[list[str], int, tuple[str, str], list[str]]] = {
+    "kafka-python": (
+        [TAKEN.format("shop()", "parent"), LEFT],
+        2,
+        ("kafka-python", "old"),
+        ["send_is_not_delivery", "handler_detached", "no_identity", "no_flush_mark"],
+    ),
+    "aiokafka": (
+        [TAKEN.format("billing", "parent"), LEFT],
+        2,
+        ("aiokafka", "mixed"),
+        ["send_is_not_delivery", "handler_detached", "no_flush_mark"],
+    ),
+    "aiokafka getmany": (
+        [TAKEN.format("billing", "parent")] * 2 + [LEFT],
+        5,  # two messages, the poll, its partition, and the send without cause
+        ("aiokafka", "mixed"),
+        ["send_is_not_delivery", "handler_detached", "no_flush_mark"],
+    ),
+    "confluent-kafka": (
+        [TAKEN.format("shop()", "link"), LEFT],
+        1,
+        ("confluent-kafka", "old"),
+        [
+            "send_is_not_delivery",
+            "no_identity",
+            "idle_time_counted",
+            "no_tombstones",
+            "batch_is_one_span",
+            "no_flush_mark",
+        ],
+    ),
+    "confluent-kafka consume": (
+        [TAKEN.format("shop()", "link") + " [batch_fan_in]"] * 2 + [LEFT],
+        4,
+        ("confluent-kafka", "old"),
+        [
+            "send_is_not_delivery",
+            "no_identity",
+            "idle_time_counted",
+            "no_tombstones",
+            "batch_is_one_span",
+            "sends_without_cause",
+            "no_flush_mark",
+        ],
+    ),
+    "celery": (
+        ["shop > celery > shop(): delivered, by parent", LEFT],
+        1,
+        ("celery", "old"),
+        ["links_lose_baggage", "no_group", "no_flush_mark"],
+    ),
+    "celery links": (
+        ["shop > celery > shop(): delivered, by link", LEFT],
+        1,
+        ("celery", "old"),
+        ["links_lose_baggage", "no_group", "no_flush_mark"],
+    ),
+    "FastStream": (
+        [TAKEN.format("shop()", "parent"), LEFT],
+        1,
+        ("FastStream", "mixed"),
+        ["no_group", "stale_context", "no_flush_mark"],
+    ),
+    "boto3 SQS": (
+        [TAKEN.format("shop()", "link"), LEFT],
+        1,
+        ("boto3 SQS", "old"),
+        ["undeleted_unseen", "no_group", "no_flush_mark"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_a_real_library_gives_its_hops_and_its_holes(name: str) -> None:
+    lines, chains, (library, vocabulary), holes = EXPECTED[name]
+    spans = STORIES[name]()
+    found = analysed(spans)
+    assert found.lines == sorted(lines)
+    assert len(found.chains) == chains
+
+    store = open_store(":memory:")
+    store.append(spans)
+    (service,) = doctor(store).services
+    assert [(scope.library, scope.vocabulary) for scope in service.scopes] == [(library, vocabulary)]
+    assert service.sdk is not None
+    assert service.sdk.startswith("python opentelemetry 1.")
+    assert [advice.code for advice in service.advice] == holes
