@@ -12,6 +12,9 @@ RUN_ID_VARIABLE = "TRACECHECK_RUN_ID"
 INJECT_VARIABLE = "TRACECHECK_INJECT_ENDPOINT"
 """Where `inject` sends its own span (OTLP/HTTP); `run` sets it for its command."""
 
+SELFTEST_RUN = "tracecheck-selftest-"
+"""How run ids of `tracecheck selftest` begin; such runs alone can be taken out of a running store."""
+
 TOKEN_VARIABLE = "TRACECHECK_TOKEN"
 TOKEN_FILE_VARIABLE = "TRACECHECK_TOKEN_FILE"
 """The bearer token, or a file that holds it: what a listener asks for, and what a client shows."""

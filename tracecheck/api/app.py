@@ -5,6 +5,7 @@
 | `POST /v1/query` `{"sql", "parameters"?, "limits"? {"seconds"?, "rows"?}}` | the rows as an Arrow IPC stream |
 | `GET /v1/generation?after=N&timeout_s=S` | `{"generation"}`, as soon as it is greater than N, at the latest after S |
 | `POST /v1/refresh` | `{"generation"}`, once the chain tables are up to date |
+| `POST /v1/selftest/forget` `{"run_id"}` | `{"spans"}` of a selftest's run that were taken out |
 | `GET /healthz` | 200 while the process answers |
 | `GET /readyz` | 200 while the store answers |
 | `GET /metrics` | what the receiver did, for Prometheus |
@@ -36,7 +37,7 @@ from tracecheck.api.pages import page_routes
 from tracecheck.api.tokens import TokenOnly
 from tracecheck.errors import EnvironmentFault, QueryRefused, StoreUnavailable, TracecheckError, UsageError
 from tracecheck.receiver import Counters, Security
-from tracecheck.store import Limits, Store
+from tracecheck.store import Limits, Store, forget_selftest
 from tracecheck.store.attributes import from_json
 
 ARROW_STREAM = "application/vnd.apache.arrow.stream"
@@ -79,6 +80,7 @@ def api_app(
         Route("/v1/query", _answered(api.query), methods=["POST"]),
         Route("/v1/generation", _answered(api.generation), methods=["GET"]),
         Route("/v1/refresh", _answered(api.refresh), methods=["POST"]),
+        Route("/v1/selftest/forget", _answered(api.forget), methods=["POST"]),
         Route("/healthz", api.healthz, methods=["GET"]),
         Route("/readyz", _answered(api.readyz), methods=["GET"]),
         Route("/metrics", _answered(api.metrics), methods=["GET"]),
@@ -136,6 +138,14 @@ class _Api:
     async def refreshed(self) -> None:
         async with self._refreshing:
             await anyio.to_thread.run_sync(self._refresh)
+
+    async def forget(self, request: Request) -> Response:
+        run_id = (await _json_object(request)).get("run_id")
+        if not isinstance(run_id, str):
+            raise UsageError('the request has no "run_id"')
+        async with self._refreshing:
+            removed = await anyio.to_thread.run_sync(partial(forget_selftest, self._store, run_id))
+        return JSONResponse({"spans": removed})
 
     async def healthz(self, _: Request) -> Response:
         return JSONResponse({"status": "ok"})

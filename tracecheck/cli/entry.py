@@ -11,7 +11,7 @@ from io import TextIOWrapper
 
 import click
 
-from tracecheck.cli import compare, critical_path, doctor, export, learn, look, more, report, serve, test
+from tracecheck.cli import compare, critical_path, doctor, export, learn, look, more, report, selftest, serve, test
 from tracecheck.cli.output import say
 from tracecheck.errors import TracecheckError
 
@@ -25,7 +25,7 @@ BUG = 5
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Test": test.COMMANDS,
     "Look": look.COMMANDS + critical_path.COMMANDS + compare.COMMANDS + doctor.COMMANDS + report.COMMANDS,
-    "Serve": serve.COMMANDS,
+    "Serve": serve.COMMANDS + selftest.COMMANDS,
     "More": export.COMMANDS + more.COMMANDS + learn.COMMANDS,
 }
 

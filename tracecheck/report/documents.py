@@ -125,6 +125,15 @@ def injected(done: "Injected") -> Document:
     }
 
 
+def selftested(steps: Sequence[tuple[str, str | None, int]]) -> Document:
+    """`selftest`: `tracecheck/selftest/v1`, of what was tried, why it failed (None: it holds), and how long it took."""
+    return {
+        "schema": "tracecheck/selftest/v1",
+        "passed": all(failure is None for _, failure, _ in steps),
+        "steps": [{"name": name, "failure": _text(failure), "took_ns": took_ns} for name, failure, took_ns in steps],
+    }
+
+
 def serving(endpoints: "Endpoints", store: str) -> Document:
     """`serve`: `tracecheck/serve/v1`, printed once it takes spans."""
     return {

@@ -1,5 +1,6 @@
 """Data at rest: DuckDB tables, and the one `Store` that rooms above see."""
 
+from tracecheck.store.forget import forget_selftest
 from tracecheck.store.limits import NO_LIMITS, Limits
 from tracecheck.store.open import open_store
 from tracecheck.store.protocol import Appended, Reader, Store, Work, Writer
@@ -15,6 +16,7 @@ __all__ = [
     "Work",
     "Writer",
     "compact",
+    "forget_selftest",
     "open_store",
     "vacuum",
 ]

@@ -107,6 +107,14 @@ class RemoteStore:
         with self._request("POST", "/v1/refresh", {}) as response:
             response.read()
 
+    def forget_selftest(self, run_id: str) -> int:
+        """Has the owner take out the spans of a selftest (`forget.forget_selftest`); returns how many there were."""
+        with self._request("POST", "/v1/selftest/forget", {"run_id": run_id}) as response:
+            try:
+                return int(json.load(response)["spans"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise self._is_something_else() from error
+
     def close(self) -> None:
         """See `Reader.close`. Connections live for one request each, so there is nothing to release."""
         self._closed = True

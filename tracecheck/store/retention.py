@@ -113,7 +113,7 @@ def _remove_before(store: DuckDBStore, cutoff_unix_nano: int) -> None:
             )""",
             cutoff,
         )
-        for table in _tables_with(writer, "chain_number"):
+        for table in tables_with(writer, "chain_number"):
             writer.execute(f"delete from {table} where chain_number not in (select chain_number from living)")  # noqa: S608
         writer.execute("delete from correlation_rows where trace_id not in (select trace_id from span_rows)")
         writer.execute("delete from records where seen_unix_nano < $cutoff", cutoff)
@@ -125,7 +125,8 @@ def _remove_before(store: DuckDBStore, cutoff_unix_nano: int) -> None:
     store.checkpoint()
 
 
-def _tables_with(writer: Writer, column: str) -> list[str]:
+def tables_with(writer: Writer, column: str) -> list[str]:
+    """Base tables that have this column, by name."""
     found = writer.execute(
         """select table_name from information_schema.columns join information_schema.tables using (table_name)
         where column_name = $column and table_type = 'BASE TABLE' and table_name <> 'living'""",
