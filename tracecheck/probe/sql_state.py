@@ -24,34 +24,44 @@ def sql_probe(
     return SqlProbe(url, query, dict(params or {}), name or query)
 
 
+def open_engine(url: str, **options: Any) -> Any:
+    """An SQLAlchemy engine that pools nothing and waits 5 s at most to connect. `options` are `create_engine`'s.
+
+    Raises `UsageError` for a URL that SQLAlchemy does not take, or where it or the driver is not installed.
+    """
+    try:
+        import sqlalchemy
+    except ImportError as absent:
+        raise UsageError(SQL_EXTRA) from absent
+    try:
+        address = sqlalchemy.make_url(_with_driver(url))
+        return sqlalchemy.create_engine(
+            address,
+            poolclass=sqlalchemy.NullPool,
+            connect_args=_connect_args(address.get_backend_name()),
+            **options,
+        )
+    except ImportError as absent:
+        msg = f"the driver for this database is not installed: {absent}"
+        raise UsageError(msg) from absent
+    except (sqlalchemy.exc.SQLAlchemyError, ValueError) as fault:
+        msg = f"this is no database URL: {first_line(fault)}; expected one such as postgresql://user@host/db"
+        raise UsageError(msg) from fault
+
+
 class SqlProbe:
     """See `sql_probe`. Each sample is a transaction of its own, so that it sees what was committed meanwhile."""
 
     def __init__(self, url: str, query: str, params: Mapping[str, object], name: str) -> None:
-        try:
-            import sqlalchemy
-        except ImportError as absent:
-            raise UsageError(SQL_EXTRA) from absent
+        self._engine = open_engine(url, isolation_level="AUTOCOMMIT")
+        import sqlalchemy
+
         self.name, self.query, self._params = name, query, params
         self._faults: tuple[type[Exception], ...] = (sqlalchemy.exc.SQLAlchemyError, OSError)
         self._statement = sqlalchemy.text(query)
+        self._shown = self._engine.url.render_as_string(hide_password=True)
         self._connection: Any = None
         self._using = Lock()
-        try:
-            address = sqlalchemy.make_url(_with_driver(url))
-            self._shown = address.render_as_string(hide_password=True)
-            self._engine = sqlalchemy.create_engine(
-                address,
-                poolclass=sqlalchemy.NullPool,
-                isolation_level="AUTOCOMMIT",
-                connect_args=_connect_args(address.get_backend_name()),
-            )
-        except ImportError as absent:
-            msg = f"the driver for this database is not installed: {absent}"
-            raise UsageError(msg) from absent
-        except self._faults as fault:
-            msg = f"this is no database URL: {_first_line(fault)}; expected one such as postgresql://user@host/db"
-            raise UsageError(msg) from fault
 
     def sample(self) -> object:
         """See `StateProbe.sample`. A connection that was lost is opened anew by the next sample."""
@@ -62,7 +72,7 @@ class SqlProbe:
                 rows = self._connection.execute(self._statement, self._params).mappings().all()
             except self._faults as fault:
                 self._drop()
-                msg = f"the database {self._shown} could not be asked: {_first_line(fault)}"
+                msg = f"the database {self._shown} could not be asked: {first_line(fault)}"
                 raise StateUnavailable(msg) from fault
         states = [next(iter(row.values())) if len(row) == 1 else dict(row) for row in rows]
         return MISSING if not states else states[0] if len(states) == 1 else states
@@ -94,5 +104,6 @@ def _connect_args(backend: str) -> dict[str, object]:
     return {"connect_timeout": CONNECT_WITHIN_S} if backend in ("postgresql", "mysql", "mariadb") else {}
 
 
-def _first_line(fault: Exception) -> str:
+def first_line(fault: Exception) -> str:
+    """What a driver said, without the statement and the link to documentation that SQLAlchemy adds."""
     return str(getattr(fault, "orig", None) or fault).strip().partition("\n")[0]

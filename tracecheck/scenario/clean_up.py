@@ -28,23 +28,17 @@ def clean_up(hooks: Sequence[CleanUp], places: Places) -> tuple[str, ...]:
 
 def _run(hook: CleanUp, places: Places) -> int:
     """Rows changed, 0 where the database does not say."""
-    import sqlalchemy
-
-    from tracecheck.probe.sql_state import _connect_args, _with_driver
+    from tracecheck.probe.sql_state import first_line, open_engine
 
     url = hook.database or places.database
     if not url:
         raise UsageError("no database is known; write `database:`, or give --database or $TRACECHECK_DATABASE")
+    engine = open_engine(url)
+    import sqlalchemy
+
     try:
-        address = sqlalchemy.make_url(_with_driver(url))
-        engine = sqlalchemy.create_engine(
-            address, poolclass=sqlalchemy.NullPool, connect_args=_connect_args(address.get_backend_name())
-        )
         with engine.begin() as connection:
             changed: int = connection.execute(sqlalchemy.text(hook.sql), dict(hook.params)).rowcount
         return max(changed, 0)
-    except sqlalchemy.exc.ArgumentError as fault:
-        raise UsageError(f"this is no database URL: {fault}") from fault
     except (sqlalchemy.exc.SQLAlchemyError, OSError) as fault:
-        reason = str(getattr(fault, "orig", None) or fault).strip().partition("\n")[0]
-        raise StateUnavailable(f"the database refused it: {reason}") from fault
+        raise StateUnavailable(f"the database refused it: {first_line(fault)}") from fault
