@@ -22,7 +22,7 @@ clean_up:
   - {sql: "delete from orders_view where id = :id", params: {id: "o-{run}"}}
 duplicates: {deliveries: forbid, effects: forbid}
 """
-).replace("within: 5s", "within: 20s")
+).replace("within: 5s", "within: 8s")
 
 CASES = """\
 case,fault,careless
