@@ -126,3 +126,14 @@ def test_a_held_or_missing_file_is_not_compacted(path, store):
 def test_a_remote_store_is_not_vacuumed(store):
     with served(store) as url, pytest.raises(UsageError, match="where its file is"):
         vacuum(open_store(url), older_than_ns=0)
+
+
+def test_a_store_from_which_everything_was_removed_can_be_refreshed_and_filled_again(tmp_path):
+    with open_store(str(tmp_path / "t.duckdb")) as store:
+        for spans in (2, 3):
+            store.append([a_span(f"span {number}") for number in range(spans)])
+            refresh(store)
+            assert store.query("select count(*) as n from chains")["n"][0].as_py() == spans
+            vacuum(store, older_than_ns=-(10**15))
+            refresh(store)
+            assert store.query("select count(*) as n from chain_rows")["n"][0].as_py() == 0

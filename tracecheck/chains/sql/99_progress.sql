@@ -1,5 +1,6 @@
--- How far this refresh came.
+-- How far this refresh came; nowhere, if every span was removed meanwhile.
 
 delete from chain_progress;
 
-insert into chain_progress select max(ingest_number), max(ingested_unix_nano) from span_rows;
+insert into chain_progress
+select max(ingest_number), max(ingested_unix_nano) from span_rows having count(*) > 0;
