@@ -1,5 +1,6 @@
 """No field of an OTLP trace is silently lost: each has a place in `Span`, and each place survives the store."""
 
+import json
 from dataclasses import fields, replace
 
 import pytest
@@ -7,9 +8,16 @@ from google.protobuf.descriptor import Descriptor
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from tests.support.any_span import exactly
+from tests.support.both_ways import plain
 from tests.support.spans import a_span, new_span_id, new_trace_id
+from tracecheck import semconv
+from tracecheck.exporters.otlp_json import encode_request
 from tracecheck.model import EntityRef, Event, Link, Resource, Span, SpanKind, StatusCode
+from tracecheck.receiver import decode_json, decode_protobuf
+from tracecheck.receiver.decode_columns import Batch
+from tracecheck.receiver.encode_protobuf import encode_protobuf
 from tracecheck.store import open_store
+from tracecheck.store.rows import span_table
 from tracecheck.store.spans import read_spans
 
 HOMES = {
@@ -94,15 +102,31 @@ def test_every_otlp_field_has_a_home():
 
 @pytest.mark.parametrize("home", sorted(set(HOMES.values())))
 def test_every_home_survives_the_store(home):
-    model, _, name = home.partition(".")
-    kind = next(field.type for field in fields(MODELS[model]) if field.name == name)
-    value = SET.get(home, BY_TYPE.get(getattr(kind, "__name__", str(kind))))
-    assert value is not None, f"no value to set {home} to"
-    span = span_with(model, {name: value})
+    span = span_set_at(home)
     store = open_store(":memory:")
     store.append([span])
     assert [exactly(each) for each in read_spans(store)] == [exactly(span)]
     store.close()
+
+
+@pytest.mark.parametrize("home", sorted(set(HOMES.values())))
+def test_every_home_is_filled_by_every_decoder(home):
+    span = span_set_at(home)
+    sent = encode_protobuf([span])
+    decoded = [decode_protobuf(sent), decode_json(json.dumps(encode_request([span])))]
+    assert [exactly(each.spans) for each in decoded] == [exactly((span,))] * 2
+    batch = Batch()
+    batch.take(sent)
+    rows = plain(batch.table())
+    assert rows.equals(plain(span_table([semconv.canonical(span)])))
+
+
+def span_set_at(home: str) -> Span:
+    model, _, name = home.partition(".")
+    kind = next(field.type for field in fields(MODELS[model]) if field.name == name)
+    value = SET.get(home, BY_TYPE.get(getattr(kind, "__name__", str(kind))))
+    assert value is not None, f"no value to set {home} to"
+    return span_with(model, {name: value})
 
 
 def span_with(model: str, changed: dict[str, object]) -> Span:

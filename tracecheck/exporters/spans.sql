@@ -50,13 +50,13 @@ select
         'span_id': hex_span_id(link.span_id),
         'trace_state': link.trace_state,
         'flags': link.flags,
-        'attributes': link.attributes::json::map(varchar, varchar),
+        'attributes': coalesce(link.attributes, '{}')::json::map(varchar, varchar),
         'dropped_attributes_count': link.dropped_attributes_count
     }) as links,
     list_transform(events, lambda event: {
         'time_unix_nano': event.time_unix_nano,
         'name': event.name,
-        'attributes': event.attributes::json::map(varchar, varchar),
+        'attributes': coalesce(event.attributes, '{}')::json::map(varchar, varchar),
         'dropped_attributes_count': event.dropped_attributes_count
     }) as events
 from span_rows

@@ -6,10 +6,11 @@ one counts. A malformed span is left out and counted; only a broken envelope ref
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from tracecheck.errors import DecodeError
-from tracecheck.model import Attributes, AttributeValue, Event, Link, Resource, Span, SpanKind, StatusCode
+from tracecheck.model import Attributes, AttributeValue, EntityRef, Event, Link, Resource, Span, SpanKind, StatusCode
 from tracecheck.receiver import decoded as common
 from tracecheck.receiver import json_values as read
 from tracecheck.receiver.decoded import MAX_VALUE_DEPTH, Decoded, Notes, Refused
@@ -47,11 +48,11 @@ class _Walk:
     def request(self, document: Mapping[str, Any]) -> list[Span]:
         spans: list[Span] = []
         for resource_spans in read.objects(document, "resourceSpans"):
-            attributes = self._resource_attributes(resource_spans)
+            own = self._own_resource(resource_spans)
             for scope_spans in read.objects(resource_spans, "scopeSpans"):
                 items = read.array(scope_spans, "spans")
                 try:
-                    resource = self._resource(resource_spans, attributes, scope_spans)
+                    resource = self._scoped(own, scope_spans)
                 except Refused as refused:
                     self._notes.reject(f"its resource or scope is malformed: {refused}", len(items))
                     continue
@@ -62,24 +63,33 @@ class _Walk:
                         self._notes.reject(str(refused))
         return spans
 
-    def _resource_attributes(self, resource_spans: Mapping[str, Any]) -> Attributes | Refused:
-        """The attributes, or why none of the resource's spans can be kept."""
+    def _own_resource(self, resource_spans: Mapping[str, Any]) -> Resource | Refused:
+        """The resource, its scope left open, or why none of its spans can be kept."""
         try:
-            return self._attributes(read.an_object(resource_spans.get("resource"), "resource"))
+            resource = read.an_object(resource_spans.get("resource"), "resource")
+            return Resource(
+                attributes=self._attributes(resource),
+                dropped_attributes_count=read.uint32(resource, "droppedAttributesCount"),
+                entity_refs=tuple(self._entity_ref(entity) for entity in read.objects(resource, "entityRefs")),
+                schema_url=self._text(resource_spans, "schemaUrl"),
+            )
         except Refused as refused:
             return refused
 
-    def _resource(
-        self, resource_spans: Mapping[str, Any], attributes: Attributes | Refused, scope_spans: Mapping[str, Any]
-    ) -> Resource:
-        if isinstance(attributes, Refused):
-            raise attributes
-        resource = read.an_object(resource_spans.get("resource"), "resource")
+    def _entity_ref(self, entity: Mapping[str, Any]) -> EntityRef:
+        return EntityRef(
+            type=self._text(entity, "type"),
+            id_keys=self._texts(entity, "idKeys"),
+            description_keys=self._texts(entity, "descriptionKeys"),
+            schema_url=self._text(entity, "schemaUrl"),
+        )
+
+    def _scoped(self, own: Resource | Refused, scope_spans: Mapping[str, Any]) -> Resource:
+        if isinstance(own, Refused):
+            raise own
         scope = read.an_object(scope_spans.get("scope"), "scope")
-        return Resource(
-            attributes=attributes,
-            dropped_attributes_count=read.uint32(resource, "droppedAttributesCount"),
-            schema_url=self._text(resource_spans, "schemaUrl"),
+        return replace(
+            own,
             scope_name=self._text(scope, "name"),
             scope_version=self._text(scope, "version"),
             scope_attributes=self._attributes(scope),
@@ -188,6 +198,9 @@ class _Walk:
     def _text(self, holder: Mapping[str, Any], key: str) -> str:
         value = holder.get(key)
         return "" if value is None else read.text(value, self._notes)
+
+    def _texts(self, holder: Mapping[str, Any], key: str) -> tuple[str, ...]:
+        return tuple("" if item is None else read.text(item, self._notes) for item in read.array(holder, key))
 
 
 _KIND_NAMES = {f"SPAN_KIND_{kind.name}": kind.value for kind in SpanKind}

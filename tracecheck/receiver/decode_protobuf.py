@@ -12,7 +12,7 @@ from opentelemetry.proto.common.v1 import common_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from tracecheck.errors import DecodeError
-from tracecheck.model import Attributes, AttributeValue, Event, Link, Resource, Span
+from tracecheck.model import Attributes, AttributeValue, EntityRef, Event, Link, Resource, Span
 from tracecheck.receiver import decoded as common
 from tracecheck.receiver.decoded import MAX_VALUE_DEPTH, Decoded, Notes, Refused
 from tracecheck.receiver.utf8_repair import repair_utf8
@@ -59,6 +59,15 @@ def _resource(
     return Resource(
         attributes=attributes,
         dropped_attributes_count=resource.dropped_attributes_count,
+        entity_refs=tuple(
+            EntityRef(
+                type=entity.type,
+                id_keys=tuple(entity.id_keys),
+                description_keys=tuple(entity.description_keys),
+                schema_url=entity.schema_url,
+            )
+            for entity in resource.entity_refs
+        ),
         schema_url=resource_spans.schema_url,
         scope_name=scope.name,
         scope_version=scope.version,

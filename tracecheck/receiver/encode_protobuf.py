@@ -5,7 +5,14 @@ from itertools import groupby
 from typing import cast
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList
+from opentelemetry.proto.common.v1.common_pb2 import (
+    AnyValue,
+    ArrayValue,
+    EntityRef,
+    InstrumentationScope,
+    KeyValue,
+    KeyValueList,
+)
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceMessage
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Status
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
@@ -29,7 +36,17 @@ def _resource_spans(resource: Resource, spans: Sequence[Span]) -> ResourceSpans:
     )
     return ResourceSpans(
         resource=ResourceMessage(
-            attributes=_attributes(resource.attributes), dropped_attributes_count=resource.dropped_attributes_count
+            attributes=_attributes(resource.attributes),
+            dropped_attributes_count=resource.dropped_attributes_count,
+            entity_refs=[
+                EntityRef(
+                    type=entity.type,
+                    id_keys=entity.id_keys,
+                    description_keys=entity.description_keys,
+                    schema_url=entity.schema_url,
+                )
+                for entity in resource.entity_refs
+            ],
         ),
         schema_url=resource.schema_url,
         scope_spans=[

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tracecheck.model import Event, Link, Messaging, Resource, Span
+from tracecheck.model import Attributes, Event, Link, Messaging, Resource, Span
 from tracecheck.store.attributes import pack, to_json
 
 INT64_MAX = 2**63 - 1
@@ -93,7 +93,7 @@ def _link_structs(links: Iterable[Link]) -> pa.Array:
             "partition_id": _text(link.identity.partition for link in links),
             "message_offset": _integers(pa.int64(), (link.identity.offset for link in links)),
             "message_id": _text(link.identity.message_id for link in links),
-            "attributes": _text(to_json(link.attributes) for link in links),
+            "attributes": _text(_json_or_none(link.attributes) for link in links),
             "dropped_attributes_count": _counts(link.dropped_attributes_count for link in links),
         }
     )
@@ -105,10 +105,15 @@ def _event_structs(events: Iterable[Event]) -> pa.Array:
         {
             "time_unix_nano": _column(pa.uint64(), (max(event.time_unix_nano, 0) for event in events)),
             "name": _text(event.name for event in events),
-            "attributes": _text(to_json(event.attributes) for event in events),
+            "attributes": _text(_json_or_none(event.attributes) for event in events),
             "dropped_attributes_count": _counts(event.dropped_attributes_count for event in events),
         }
     )
+
+
+def _json_or_none(attributes: Attributes) -> str | None:
+    """None are NULL, which costs a request of a million bare events half as much as the text of an empty map."""
+    return to_json(attributes) if attributes else None
 
 
 def _resource_json(resource: Resource) -> str:

@@ -128,7 +128,7 @@ def _link(link: Row) -> Link:
         span_id=link["span_id"],
         trace_state=link["trace_state"] or "",
         flags=link["flags"],
-        attributes=_map(link["attributes"]),
+        attributes=_map(link["attributes"] or "{}"),
         dropped_attributes_count=link["dropped_attributes_count"],
         identity=_identity(link),
     )
@@ -138,7 +138,7 @@ def _event(event: Row) -> Event:
     return Event(
         time_unix_nano=event["time_unix_nano"],
         name=event["name"],
-        attributes=_map(event["attributes"]),
+        attributes=_map(event["attributes"] or "{}"),
         dropped_attributes_count=event["dropped_attributes_count"],
     )
 

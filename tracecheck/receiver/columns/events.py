@@ -60,7 +60,10 @@ class Events:
         self.columns.time_unix_nano.put(time)
         self.limits.read_name(name, name_stop)
         self.columns.name.put(self.text.start, self.text.length)
-        self.json.put_items(base)
-        self.columns.attributes.move(self.out)
+        if self.items.size > base:
+            self.json.put_items(base)
+            self.columns.attributes.move(self.out)
+        else:
+            self.columns.attributes.close(False)
         self.columns.dropped_attributes_count.put(total_dropped(dropped, self.attributes.dropped))
         return self.items.shrink(base)

@@ -96,8 +96,11 @@ class Links:
         self.text.mend_or_none(state, state_stop)
         self.columns.trace_state.put(self.text.start, self.text.length)
         self.columns.flags.put(signed_32(flags))
-        self.json.put_items(base)
-        self.columns.attributes.move(self.out)
+        if self.items.size > base:
+            self.json.put_items(base)
+            self.columns.attributes.move(self.out)
+        else:
+            self.columns.attributes.close(False)
         self.columns.dropped_attributes_count.put(total_dropped(dropped, self.attributes.dropped))
         self.named.first_text(self.words.names, T_DESTINATION)
         self.meaning.link_facts.put(self.text.start)

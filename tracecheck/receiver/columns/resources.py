@@ -3,6 +3,7 @@
 from tracecheck.receiver import _nocython as cython
 from tracecheck.receiver.columns.attributes import Attributes
 from tracecheck.receiver.columns.bits import UINT32_LIMIT
+from tracecheck.receiver.columns.entities import Entities
 from tracecheck.receiver.columns.ground import Ground
 from tracecheck.receiver.columns.items import Items
 from tracecheck.receiver.columns.json_text import Json
@@ -18,6 +19,7 @@ from tracecheck.receiver.columns.vocabulary import (
     T_SERVICE,
     W_ATTRIBUTES,
     W_DROPPED,
+    W_ENTITY_REFS,
     W_NAME,
     W_SCHEMA_URL,
     W_SCOPE,
@@ -42,11 +44,14 @@ class Resources:
     words: Vocabulary
     writer: Writer
     json: Json
+    entities: Entities
     attributes: Attributes
     named: Named
     columns: ResourceColumns
     json_start: cython.Py_ssize_t
     json_length: cython.Py_ssize_t
+    entities_start: cython.Py_ssize_t
+    entities_length: cython.Py_ssize_t
     dropped: cython.longlong
     schema: cython.Py_ssize_t
     schema_length: cython.Py_ssize_t
@@ -66,6 +71,7 @@ class Resources:
         self.items, self.out, self.wire, self.text = ground.items, ground.out, ground.wire, ground.text
         self.words, self.writer = ground.words, ground.writer
         self.json, self.attributes, self.named, self.columns = json, attributes, named, columns
+        self.entities = Entities(ground, json)
 
     @cython.cfunc
     @cython.nogil
@@ -79,7 +85,7 @@ class Resources:
         """The resource's attributes as JSON, and the columns that follow from it."""
         slots: cython.Py_ssize_t = 2 * self.words.names
         service: cython.longlong
-        self.attributes.pairs.size = 0
+        self.attributes.pairs.size = self.entities.at.size = 0
         self.dropped = 0
         self.wire.at = begin
         while self.wire.at < end:
@@ -88,12 +94,18 @@ class Resources:
                 self.attributes.pairs.put_range(self.wire.start, self.wire.stop)
             elif self.wire.tag == 0x10:
                 self.dropped = self.wire.number & UINT32_LIMIT
+            elif self.wire.tag == 0x1A:
+                self.entities.at.put_range(self.wire.start, self.wire.stop)
         self.attributes.read(0, False, False)
         self.named.note(slots, 0, self.items.size)
         self.json.put_items(0)
         self.text.take()
         self.json_start = self.text.start
         self.json_length = self.text.length
+        self.entities.put_all()
+        self.text.take()
+        self.entities_start = self.text.start
+        self.entities_length = self.text.length
         service = self.named.places.view[slots + self.words.tables.view[T_SERVICE]]
         self.service = self.words.start.view[W_UNKNOWN_SERVICE]
         self.service_length = self.words.length.view[W_UNKNOWN_SERVICE]
@@ -149,6 +161,8 @@ class Resources:
         self.out.copy(self.json_start, self.json_length)
         self.words.put(W_DROPPED)
         self.writer.put_int(self.dropped)
+        self.words.put(W_ENTITY_REFS)
+        self.out.copy(self.entities_start, self.entities_length)
         self.words.put(W_SCHEMA_URL)
         self.writer.put_string(self.schema, self.schema_length)
         self.words.put(W_SCOPE)

@@ -67,16 +67,20 @@ W_DOUBLE = cython.declare(cython.int, 7)
 W_MAP = cython.declare(cython.int, 8)
 W_ATTRIBUTES = cython.declare(cython.int, 9)
 W_DROPPED = cython.declare(cython.int, 10)
-W_SCHEMA_URL = cython.declare(cython.int, 11)
-W_SCOPE = cython.declare(cython.int, 12)
-W_NAME = cython.declare(cython.int, 13)
-W_SCOPE_SCHEMA_URL = cython.declare(cython.int, 14)
-W_VERSION = cython.declare(cython.int, 15)
-W_ODD_KEYS = cython.declare(cython.int, 16)
-W_SHA256 = cython.declare(cython.int, 17)
-W_RUN = cython.declare(cython.int, 18)
-W_APPLY_ASYNC = cython.declare(cython.int, 19)
-W_NO_MAP = cython.declare(cython.int, 20)
+W_ENTITY_REFS = cython.declare(cython.int, 11)
+W_SCHEMA_URL = cython.declare(cython.int, 12)
+W_DESCRIPTION_KEYS = cython.declare(cython.int, 13)
+W_ID_KEYS = cython.declare(cython.int, 14)
+W_TYPE = cython.declare(cython.int, 15)
+W_SCOPE = cython.declare(cython.int, 16)
+W_NAME = cython.declare(cython.int, 17)
+W_SCOPE_SCHEMA_URL = cython.declare(cython.int, 18)
+W_VERSION = cython.declare(cython.int, 19)
+W_ODD_KEYS = cython.declare(cython.int, 20)
+W_SHA256 = cython.declare(cython.int, 21)
+W_RUN = cython.declare(cython.int, 22)
+W_APPLY_ASYNC = cython.declare(cython.int, 23)
+W_NO_MAP = cython.declare(cython.int, 24)
 
 WORDS = (
     "kafka",
@@ -90,7 +94,11 @@ WORDS = (
     '{"$map":',
     '{"attributes":',
     ',"dropped_attributes_count":',
-    ',"entity_refs":[],"schema_url":',
+    ',"entity_refs":[',
+    '],"schema_url":',
+    '{"description_keys":[',
+    '],"id_keys":[',
+    ',"type":',
     ',"scope":{"attributes":',
     ',"name":',
     ',"schema_url":',

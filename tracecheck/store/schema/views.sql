@@ -83,7 +83,7 @@ select
     link.partition_id as partition_id,
     link.message_offset as message_offset,
     link.message_id as message_id,
-    link.attributes::json::map(varchar, varchar) as attributes,
+    coalesce(link.attributes, '{}')::json::map(varchar, varchar) as attributes,
     link.trace_state as trace_state,
     link.flags as flags,
     link.dropped_attributes_count as dropped_attributes_count,
@@ -97,7 +97,7 @@ select
     position,
     least(event.time_unix_nano, 9223372036854775807)::bigint as time_unix_nano,
     event.name as name,
-    event.attributes::json::map(varchar, varchar) as attributes,
+    coalesce(event.attributes, '{}')::json::map(varchar, varchar) as attributes,
     event.dropped_attributes_count as dropped_attributes_count,
     start_unix_nano
 from (select trace_id, span_id, start_unix_nano, unnest(events) as event, generate_subscripts(events, 1) as position from span_rows);
