@@ -103,3 +103,9 @@ def test_doctor_examines_every_service(tracecheck: Run) -> None:
         "scope", "version", "library", "vocabulary", "spans", "sends", "receives", "processes",
     }  # fmt: skip
     assert "! no_flush_mark" in tracecheck("doctor").out
+
+
+def test_check_asks_the_broker_for_its_groups_and_says_when_there_is_none(tracecheck: Run) -> None:
+    ended = tracecheck("check", "{orders}/order.yaml", "--settle", "0", "--bootstrap-servers", "127.0.0.1:1")
+    assert (ended.status, ended.out) == (4, "")
+    assert "127.0.0.1:1" in ended.err

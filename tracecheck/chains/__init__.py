@@ -11,11 +11,19 @@ from tracecheck.chains.load import load, load_many
 from tracecheck.chains.lookup import find, hops, summaries
 from tracecheck.chains.refresh import is_current, pipeline, refresh
 from tracecheck.chains.stages import Stage, stages
-from tracecheck.chains.surroundings import GroupSeen, InstanceSeen, Surroundings, quiet_for_ns, surroundings
+from tracecheck.chains.surroundings import (
+    GroupPosition,
+    GroupSeen,
+    InstanceSeen,
+    Surroundings,
+    quiet_for_ns,
+    surroundings,
+)
 from tracecheck.chains.timing import ClockSkew, HopTiming, clock_skews, timings
 
 __all__ = [
     "ClockSkew",
+    "GroupPosition",
     "GroupSeen",
     "HopTiming",
     "InstanceSeen",

@@ -43,11 +43,26 @@ class GroupSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GroupPosition:
+    """Where the broker itself has a consumer group in one partition: the next offset it will handle, and the end.
+
+    `committed` None: the group has committed nothing there. `end` is the offset of the next message to be sent.
+    """
+
+    consumer_group: str
+    destination: str
+    partition: str
+    committed: int | None
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """The facts around a chain on which completeness and the state of a silent group are judged.
 
     `last_ingest_unix_nano` is the receiver's clock at the last append (None: nothing stored); `as_of_unix_nano` is the
-    instant for which all this holds. With `run_id`, only what that run's spans say.
+    instant for which all this holds. With `run_id`, only what that run's spans say. `positions` were read from the
+    broker, if one was given.
     """
 
     last_ingest_unix_nano: int | None
@@ -55,6 +70,8 @@ class Surroundings:
     instances: tuple[InstanceSeen, ...] = ()
     groups: tuple[GroupSeen, ...] = ()
     run_id: str | None = None
+    positions: tuple[GroupPosition, ...] = ()
+    """Read from the broker, if one was given."""
 
 
 LAST = """

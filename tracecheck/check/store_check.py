@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from tracecheck.chains import find, load_many, refresh, surroundings
+from tracecheck.chains import GroupPosition, find, load_many, refresh, surroundings
 from tracecheck.chains.surroundings import Surroundings
 from tracecheck.check.across import widened
 from tracecheck.check.anchors import chains_with, last_ingest
@@ -29,16 +29,18 @@ def check_store(
     needle: str | None = None,
     settle_ns: int | None = None,
     now_unix_nano: int | None = None,
+    positions: Sequence[GroupPosition] = (),
 ) -> CheckReport:
     """Checks every chain that holds an expectation's anchor: of one run, or of those `needle` names, or of all.
 
     `settle_ns` overrides the expectations' own; 0 says that nothing more can come, as of a file that was imported.
     `now_unix_nano` is the instant to judge silence at (default: the store's clock). In a run, silence is that of the
     whole run; else that of each chain, since a store in use is never silent. `matched` is False if no expectation found
-    its anchor. Raises what the store raises.
+    its anchor. `positions` are the consumer groups' places by the broker (`positions.read_positions`). Raises what the
+    store raises.
     """
     refresh(store)
-    around = surroundings(store, run_id)
+    around = replace(surroundings(store, run_id), positions=tuple(positions))
     if now_unix_nano is not None:
         around = replace(around, as_of_unix_nano=now_unix_nano)
     among = None if needle is None else find(store, needle)
@@ -46,7 +48,7 @@ def check_store(
     for expectation in expectations:
         found = list(_check_one(store, expectation, around, run_id, among, settle_ns))
         results += found
-        results += _instances(expectation, around, found, settle_ns)
+        results += instances(expectation, around, found, settle_ns)
     return CheckReport(
         verdict=Verdict.merge([result.verdict for result in results]),
         results=tuple(results),
@@ -91,7 +93,7 @@ def _without_anchor(
     seen: set[str],
 ) -> Iterator[Result]:
     """The other chains: those of a run in which `never` happened, and those that lost their anchor."""
-    basis = _basis(expectation, around, settle_ns)
+    basis = basis_of(expectation, around, settle_ns)
 
     def others(patterns: Iterable[Pattern]) -> Iterator[Chain]:
         chosen = (chains_with(store, pattern, run_id=run_id, among=among) for pattern in patterns)
@@ -105,11 +107,11 @@ def _without_anchor(
             yield from anchor_lost(chain, expectation, basis)
 
 
-def _instances(
+def instances(
     expectation: Expectation, around: Surroundings, found: Sequence[Result], settle_ns: int | None
 ) -> list[Result]:
     """What is to say about the number of instances: none at all, or fewer than asked for."""
-    basis = _basis(expectation, around, settle_ns)
+    basis = basis_of(expectation, around, settle_ns)
     instances = [result for result in found if result.steps]
     if instances and len(instances) >= expectation.at_least:
         return []
@@ -144,6 +146,7 @@ def _without_chain(
     )
 
 
-def _basis(expectation: Expectation, around: Surroundings, settle_ns: int | None) -> Completeness:
+def basis_of(expectation: Expectation, around: Surroundings, settle_ns: int | None) -> Completeness:
+    """How complete the evidence is as a whole, by the expectation's settle time unless another is given."""
     settle = settle_ns if settle_ns is not None else expectation.settle_ns
     return completeness(around, DEFAULT_SETTLE_NS if settle is None else settle)

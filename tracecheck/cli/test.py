@@ -1,7 +1,7 @@
 """Commands that test: `check` and `wait`, and with them `run`, `inject` and `observe`."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,10 @@ from tracecheck.cli.reading import opened
 from tracecheck.cli.run import SPECS, run
 from tracecheck.cli.verdicts import exit_status, publish
 
+if TYPE_CHECKING:
+    from tracecheck.chains import GroupPosition
+    from tracecheck.expect import Expectation
+
 NS_PER_S = 1_000_000_000
 
 
@@ -20,6 +24,11 @@ NS_PER_S = 1_000_000_000
 @click.option("--run", "run_id", metavar="ID", help="Only chains of this run.")
 @click.option("--chain", "needle", metavar="CHAIN", help="Only this chain: any id of it, or a prefix.")
 @click.option("--settle", type=DURATION, help="Quiet time after which absence is a fact.  [default: as in SPEC, or 6s]")
+@click.option(
+    "--bootstrap-servers",
+    metavar="HOST:PORT",
+    help="Kafka brokers to ask how far each group has come: tells a silent group from a dead exporter.",
+)
 @verdict_options
 def check(
     specs: tuple[Path, ...],
@@ -27,6 +36,7 @@ def check(
     needle: str | None,
     store: str | None,
     settle: int | None,
+    bootstrap_servers: str | None,
     **shown: Any,
 ) -> int:
     """Hold expectations against what is stored."""
@@ -34,9 +44,21 @@ def check(
     from tracecheck.scenario.run import read_specs
 
     expectations = read_specs(specs)
+    positions = _positions(bootstrap_servers, expectations) if bootstrap_servers else ()
     with opened(store) as held:
-        report = check_store(held, expectations, run_id=run_id, needle=needle, settle_ns=settle)
+        report = check_store(held, expectations, run_id=run_id, needle=needle, settle_ns=settle, positions=positions)
         return publish(report, held, **shown)
+
+
+def _positions(bootstrap_servers: str, expectations: "list[Expectation]") -> "tuple[GroupPosition, ...]":
+    from tracecheck.check.positions import read_positions
+    from tracecheck.probe.brokers import connect
+
+    broker = connect("kafka", bootstrap_servers)
+    try:
+        return read_positions(broker, expectations)
+    finally:
+        broker.close()
 
 
 @click.command()

@@ -189,6 +189,11 @@ def _processing_failed(finding: Finding) -> str:
     )
 
 
+def _proof(finding: Finding) -> str:
+    by_broker = _detail(finding, "proved_by") == "the broker"
+    return "has gone past it, says the broker" if by_broker else "handled it, as later steps prove"
+
+
 def _detail(finding: Finding, name: str) -> str:
     value = finding.detail.get(name)
     return "" if value is None else terminal(str(value), 80)
@@ -204,8 +209,7 @@ _EXPLAIN: dict[Cause, Callable[[Finding], str]] = {
         f"the message went on to {_who(f)}, but its trace context did not; weaker evidence joins it"
     ),
     Cause.CONSUMER_SPAN_MISSING: lambda f: (
-        f"{_who(f)} handled it, as later steps prove, but its span never arrived: "
-        "export lost, sampled out or no instrumentation"
+        f"{_who(f)} {_proof(f)}, but its span never arrived: export lost, sampled out or no instrumentation"
     ),
     Cause.LATE: _late,
     Cause.DUPLICATE_DELIVERY: lambda f: f"{_who(f)} handled the message again after it had already succeeded",

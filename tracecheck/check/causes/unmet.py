@@ -3,7 +3,7 @@
 from tracecheck.check.causes import order, shape
 from tracecheck.check.causes.attempts import send_failed
 from tracecheck.check.causes.killed import killed
-from tracecheck.check.causes.not_consumed import not_consumed
+from tracecheck.check.causes.not_consumed import not_consumed, taken_unseen
 from tracecheck.check.causes.not_sent import not_sent, upstream_failed
 from tracecheck.check.causes.span_missing import consumer_span_missing
 from tracecheck.check.scene import Case
@@ -23,7 +23,10 @@ def cause_of(case: Case) -> tuple[Finding, bool]:
         broken = [message for message in case.messages if message.succeeded is None]
         if len(broken) == len(case.messages):
             return send_failed(case, broken), False
-        return not_consumed(case, [message for message in case.messages if message.succeeded is not None]), False
+        sent = [message for message in case.messages if message.succeeded is not None]
+        if unseen := taken_unseen(case, sent[-1]):
+            return unseen, True
+        return not_consumed(case, sent), False
     if failed := upstream_failed(case):
         return failed, False
     if case.pattern.role in (Role.SEND, Role.PROCESS):
