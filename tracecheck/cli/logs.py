@@ -12,7 +12,8 @@ import click
 
 LOG_FORMAT_VARIABLE = "TRACECHECK_LOG_FORMAT"
 MASK = "***"
-QUIET = {"hypercorn": logging.WARNING, "asyncio": logging.WARNING}
+QUIET = ("tracecheck.http", "asyncio")
+"""These tell how they work, too; only their warnings are of use."""
 
 log_format_option = click.option(
     "--log-format",
@@ -30,8 +31,8 @@ def log_to_stderr(log_format: str, secrets: Sequence[str | None] = ()) -> None:
     masked = [secret for secret in secrets if secret]
     handler.setFormatter(JsonLines(masked) if log_format == "json" else Sentences(masked))
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
-    for name, level in QUIET.items():
-        logging.getLogger(name).setLevel(level)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 class Sentences(logging.Formatter):
