@@ -4,18 +4,22 @@
 `endpoints.api` while it runs, and open the file once it has ended.
 """
 
+import logging
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from types import TracebackType
 
 from tracecheck.api import api_app
 from tracecheck.api.hosts import is_loopback
 from tracecheck.chains import refresh
 from tracecheck.config import Endpoints, Listen
+from tracecheck.errors import TracecheckError
 from tracecheck.receiver import Counters, ReceiverOptions, start_receiver
 from tracecheck.receiver.http_listener import HttpListener
 from tracecheck.receiver.ports import url_host
-from tracecheck.store import Store, open_store
+from tracecheck.store import Retention, Store, open_store, vacuum
 
 REFRESH_AFTER_QUIET_S = 1.0
 """Chains are rebuilt once spans have paused this long, so that analysts' tables follow intake without racing it."""
@@ -23,11 +27,22 @@ REFRESH_AFTER_QUIET_S = 1.0
 REFRESH_AT_LEAST_EVERY_S = 5.0
 """Under traffic that never pauses, the tables are at most this far behind."""
 
+RETAIN_EVERY_S = 60.0
+"""Between two looks at what is too old or too much."""
+
+_log = logging.getLogger(__name__)
+
 
 class Service:
     """A running tracecheck; a context manager. Raises `StoreLocked`, `StoreForeign` or `PortInUse` before it runs."""
 
-    def __init__(self, store_location: str, listen: Listen, options: ReceiverOptions | None = None) -> None:
+    def __init__(
+        self,
+        store_location: str,
+        listen: Listen,
+        options: ReceiverOptions | None = None,
+        retention: Retention | None = None,
+    ) -> None:
         with ExitStack() as undo:
             self.store: Store = open_store(store_location)
             undo.callback(self.store.close)
@@ -53,9 +68,11 @@ class Service:
                 api=f"{security.scheme}://{url_host(listen.host)}:{api.port}",
             )
             self._stopped = threading.Event()
-            refresher = threading.Thread(target=self._keep_chains_fresh, name="tracecheck-refresh", daemon=True)
-            refresher.start()
-            undo.callback(refresher.join)
+            self._retention = retention or Retention()
+            for work in (self._keep_chains_fresh, self._keep_small):
+                thread = threading.Thread(target=work, name=f"tracecheck-{work.__name__}", daemon=True)
+                thread.start()
+                undo.callback(thread.join)
             undo.callback(self._stopped.set)
             self._close = undo.pop_all()
 
@@ -93,7 +110,25 @@ class Service:
             _until_quiet(self.store, self._stopped)
             fresh = self.store.generation()
             if not self._stopped.is_set():
-                refresh(self.store)
+                _despite_faults("the chains are not brought up to date", partial(refresh, self.store))
+
+    def _keep_small(self) -> None:
+        """Removes what is older or more than is to be kept, from time to time."""
+        wanted = self._retention
+        if wanted.keep_ns is None and wanted.keep_bytes is None:
+            return
+        remove = partial(vacuum, self.store, older_than_ns=wanted.keep_ns, larger_than_bytes=wanted.keep_bytes)
+        while not self._stopped.is_set():
+            _despite_faults("old spans are not removed", remove)
+            self._stopped.wait(RETAIN_EVERY_S)
+
+
+def _despite_faults(consequence: str, work: Callable[[], object]) -> None:
+    """A store that cannot write for now (a full disk) must not end what is done again and again."""
+    try:
+        work()
+    except TracecheckError as error:
+        _log.warning("%s: %s", consequence, error)
 
 
 def _until_quiet(store: Store, stopped: threading.Event) -> None:

@@ -11,7 +11,20 @@ from io import TextIOWrapper
 
 import click
 
-from tracecheck.cli import compare, critical_path, doctor, export, learn, look, more, report, selftest, serve, test
+from tracecheck.cli import (
+    compare,
+    critical_path,
+    doctor,
+    export,
+    learn,
+    look,
+    more,
+    report,
+    selftest,
+    serve,
+    test,
+    vacuum,
+)
 from tracecheck.cli.output import say
 from tracecheck.errors import TracecheckError
 
@@ -26,7 +39,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Test": test.COMMANDS,
     "Look": look.COMMANDS + critical_path.COMMANDS + compare.COMMANDS + doctor.COMMANDS + report.COMMANDS,
     "Serve": serve.COMMANDS + selftest.COMMANDS,
-    "More": export.COMMANDS + more.COMMANDS + learn.COMMANDS,
+    "More": export.COMMANDS + vacuum.COMMANDS + more.COMMANDS + learn.COMMANDS,
 }
 
 EPILOG = """\b

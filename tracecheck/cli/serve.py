@@ -11,6 +11,7 @@ from tracecheck.cli.listening import address_options, listen_of, security_of, se
 from tracecheck.cli.logs import log_format_option, log_to_stderr
 from tracecheck.cli.options import output_option, store_option
 from tracecheck.cli.output import emit
+from tracecheck.cli.vacuum import retention_of, retention_options
 from tracecheck.config import Listen, is_url, shown_location, store_location
 from tracecheck.errors import UsageError
 
@@ -22,6 +23,7 @@ log = logging.getLogger("tracecheck.serve")
 @click.command()
 @address_options(Listen())
 @store_option
+@retention_options
 @security_options
 @log_format_option
 @output_option("text", "json")
@@ -31,6 +33,8 @@ def serve(
     http_port: int,
     api_port: int,
     store: str | None,
+    keep: int | None,
+    keep_at_most: int | None,
     log_format: str,
     output: str,
     **security: Path | None,
@@ -53,7 +57,7 @@ def serve(
     log_to_stderr(log_format, [options.security.token])
     received: list[int] = []
     listen = listen_of(host=host, grpc_port=grpc_port, http_port=http_port, api_port=api_port)
-    with Service(location, listen, options) as service:
+    with Service(location, listen, options, retention_of(keep, keep_at_most)) as service:
 
         def stop(signum: int, _frame: FrameType | None) -> None:
             received.append(signum)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tracecheck.config import Endpoints
     from tracecheck.importers import ImportSummary
     from tracecheck.probe.inject import Injected
+    from tracecheck.store import Vacuumed
 
 MAX_TEXT = 1024
 """Characters kept of one text from outside; the rest is counted in its place."""
@@ -122,6 +123,16 @@ def injected(done: "Injected") -> Document:
         "correlation_id": _text(done.correlation_id),
         "run_id": _text(done.run_id),
         "event_id": _text(done.event_id),
+    }
+
+
+def vacuumed(done: "Vacuumed") -> Document:
+    """`vacuum`: `tracecheck/vacuum/v1`."""
+    return {
+        "schema": "tracecheck/vacuum/v1",
+        "spans_removed": done.spans_removed,
+        "bytes_before": done.bytes_before,
+        "bytes_after": done.bytes_after,
     }
 
 

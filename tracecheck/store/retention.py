@@ -33,6 +33,14 @@ class Vacuumed:
     bytes_after: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long spans are kept, and how many bytes they may take; None is no limit."""
+
+    keep_ns: int | None = None
+    keep_bytes: int | None = None
+
+
 def vacuum(
     store: Store,
     *,
