@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tracecheck.cli.inject import inject
+from tracecheck.cli.load import load
 from tracecheck.cli.observe import observe
 from tracecheck.cli.options import DURATION, verdict_options
 from tracecheck.cli.reading import opened
@@ -91,5 +92,5 @@ def wait(
         return publish(report, held, **shown)
 
 
-COMMANDS: tuple[click.Command, ...] = (run, check, wait, inject, observe)
+COMMANDS: tuple[click.Command, ...] = (run, check, wait, inject, observe, load)
 __all__ = ["COMMANDS", "exit_status"]
