@@ -202,6 +202,8 @@ class HotTier:
                 _log.exception("a listener failed after spans were stored; they stay stored")
 
     def _run(self) -> None:
+        if isinstance(self._store, DuckDBStore):
+            self._store.warm_up()
         while (group := self._next_group()) is not None:
             if self._syncing is not None:
                 self._syncing.wait_for(group)

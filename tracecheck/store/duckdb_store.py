@@ -1,6 +1,5 @@
 """The local store: one DuckDB database, in memory or in a file; one writer at a time, readers that never wait."""
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,9 +9,10 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from tracecheck.errors import StoreLocked, StoreUnavailable, UsageError
+from tracecheck.errors import StoreUnavailable, UsageError
 from tracecheck.model import Span
 from tracecheck.store import conflicts, files, progress
+from tracecheck.store.claims import claim, release
 from tracecheck.store.faults import refused, writing
 from tracecheck.store.limits import INTERRUPT_EVERY_S, NO_LIMITS, Limits, read_within, require_single_select, time_limit
 from tracecheck.store.progress import JournalPosition
@@ -32,9 +32,6 @@ EXTENT = """
 Listener = Callable[[pa.Table], None]
 """Must not raise, and not take long: senders wait for it."""
 
-_open_paths: set[Path] = set()
-_open_paths_lock = threading.Lock()
-
 
 class DuckDBStore:
     """A `Store` over one DuckDB database.
@@ -52,7 +49,7 @@ class DuckDBStore:
         self.location = location
         self._read_only = read_only
         self._path = None if location == files.MEMORY else Path(location).resolve()
-        self._claim()
+        claim(self._path, location)
         try:
             self._connection = files.connect(location, read_only=read_only)
             try:
@@ -64,7 +61,7 @@ class DuckDBStore:
                 self._connection.close()
                 raise
         except BaseException:
-            self._release()
+            release(self._path)
             raise
         self._work_connection = self._connection.cursor()
         self._work_lock = threading.Lock()  # before the append lock, where both are taken
@@ -146,6 +143,12 @@ class DuckDBStore:
         Notes in the same transaction, if told, that its journal is stored until there.
         """
         return self._append(batch, until, ingested_unix_nano)
+
+    def warm_up(self) -> None:
+        """Has DuckDB import what it imports before its first append (pandas, where that is installed: half a second),
+        so that nobody waits for it later."""
+        with self._append_lock, suppress(duckdb.Error), conflicts.registered(self._connection, incoming=span_table([])):
+            pass
 
     def write(self, work: Work) -> None:
         """See `Store.write`."""
@@ -234,7 +237,7 @@ class DuckDBStore:
         with self._work_lock, self._append_lock:
             self._work_connection.close()
             self._connection.close()
-        self._release()
+        release(self._path)
 
     def __enter__(self) -> "DuckDBStore":
         return self
@@ -317,22 +320,6 @@ class DuckDBStore:
             with suppress(OSError):
                 if log.stat().st_mode & 0o077:
                     log.chmod(0o600)
-
-    def _claim(self) -> None:
-        """DuckDB lets one process open a file twice; two writers with two locks and two counters would be wrong."""
-        if self._path is None:
-            return
-        with _open_paths_lock:
-            if self._path in _open_paths:
-                raise StoreLocked(
-                    f"{self.location} is held by this process ({os.getpid()}) already; use that store or close it"
-                )
-            _open_paths.add(self._path)
-
-    def _release(self) -> None:
-        if self._path is not None:
-            with _open_paths_lock:
-                _open_paths.discard(self._path)
 
 
 def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
