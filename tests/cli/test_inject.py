@@ -56,3 +56,51 @@ def test_an_injection_whose_span_nobody_takes_says_so(tracecheck: Run, embedded_
     assert ended.status == 4
     assert "tracecheck serve" in ended.err
     assert ended.out == ""
+
+
+def test_events_come_from_a_file_or_a_table_and_are_told_in_one_document(
+    tracecheck: Run, embedded_broker: str, unique_name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "cases.csv").write_text("id,total\no-1,5\no-2,7\n")
+    (tmp_path / "events.jsonl").write_text('{"key": "a", "value": {"n": "{n}"}}\n{"key": "b"}\n')
+    place = (unique_name, "--bootstrap-servers", embedded_broker, "--store", "{tmp}/probe.duckdb", "--output", "json")
+    table = tracecheck(
+        "inject", *place, "--cases", "{tmp}/cases.csv", "--key", "{id}", "--value", '{"total": {total}}', "--rate", "50"
+    )
+    file = tracecheck("inject", *place, "--events", "{tmp}/events.jsonl", "--correlation-id", "c-{n}")
+    assert (table.status, file.status) == (0, 0), table.err + file.err
+    for ended in (table, file):
+        document = json.loads(ended.out)
+        assert document["schema"] == "tracecheck/inject/v1"
+        assert [event["destination"] for event in document["events"]] == [unique_name] * 2
+    assert [event["correlation_id"] for event in json.loads(file.out)["events"]] == ["c-0", "c-1"]
+
+    consumer = kafka.KafkaConsumer(
+        unique_name, bootstrap_servers=embedded_broker, auto_offset_reset="earliest", consumer_timeout_ms=20_000
+    )
+    records = sorted((next(consumer) for _ in range(4)), key=lambda record: record.key)
+    consumer.close()
+    assert [(record.key, record.value) for record in records] == [
+        (b"a", b'{"n": 0}'),
+        (b"b", None),
+        (b"o-1", b'{"total": 5}'),
+        (b"o-2", b'{"total": 7}'),
+    ]
+    spans = json.loads(tracecheck("chains", "--store", "{tmp}/probe.duckdb", "--output", "json").out)["chains"]
+    assert len(spans) == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--key", "{unknown}"), "{unknown} is not known"),
+        (("--events", "{tmp}/absent"), "cannot be read"),
+        (("--cases", "{tmp}/absent"), "cannot be read"),
+        (("--rate", "0"), "--rate"),
+        (("--count", "0"), "--count"),
+    ],
+)
+def test_a_mistake_is_said_before_anything_is_sent(tracecheck: Run, options: tuple[str, ...], said: str) -> None:
+    ended = tracecheck("inject", "orders", "--bootstrap-servers", "127.0.0.1:1", *options)
+    assert (ended.status, ended.out) == (2, "")
+    assert said in ended.err

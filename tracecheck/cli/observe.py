@@ -165,12 +165,13 @@ def _kept(store: str | None) -> "Iterator[Store | None]":
 
 
 def _match(given: dict[str, Any]) -> "Match":
+    from tracecheck.probe.json_path import path_of
     from tracecheck.probe.match import Match
 
     return Match(
         key=given["key"],
         headers=dict(_pair(each, "--header") for each in given["headers"]),
-        where={path: _value(text) for path, text in (_pair(each, "--where") for each in given["where"])},
+        where={path_of(path): _value(text) for path, text in (_pair(each, "--where") for each in given["where"])},
         run_id=given["run_id"],
         correlation_id=given["correlation_id"],
         event_id=given["event_id"],

@@ -35,6 +35,12 @@ def find(document: object, path: str) -> object:
     return found or MISSING
 
 
+def path_of(text: str) -> str:
+    """The text, if it is a path. Raises `UsageError` otherwise."""
+    _compiled(text)
+    return text
+
+
 def document_of(body: bytes | None) -> object:
     """The JSON value of a body; `MISSING` where it is none."""
     if body is None:

@@ -36,14 +36,18 @@ class KafkaBroker:
         self._opening = Lock()
 
     def publish(self, message: Outgoing) -> Published:
-        """Publishes and waits for the acknowledgement of all in-sync replicas."""
+        """Publishes and waits for the acknowledgement of all in-sync replicas.
+
+        A message with neither key nor value is sent with an empty value: the client takes no other.
+        """
         headers = list(message.headers)
         if message.content_type and not any(name.lower() == "content-type" for name, _ in headers):
             headers.append(("content-type", message.content_type.encode()))
         try:
             with self._opening:
                 producer = self._producer
-            sent = producer.send(message.destination, key=message.key, value=message.value, headers=headers)
+            value = b"" if message.key is message.value is None else message.value
+            sent = producer.send(message.destination, key=message.key, value=value, headers=headers)
             report = self._acknowledged(sent)
         except (self._fault, ValueError, OSError) as fault:
             require_listener("Kafka", self._address)
