@@ -103,6 +103,11 @@ class Watch:
         self._group_of: dict[Token, _Group] = {}
         self._lost = False
 
+    @property
+    def seen(self) -> int:
+        """How many spans concern it; grows with each."""
+        return len(self._spans)
+
     def hear(self, rows: pa.Table) -> None:
         """Takes the rows of an append, to be looked through when somebody asks."""
         with self._lock:

@@ -29,8 +29,8 @@ def widened(store: Reader, chains: Iterable[Chain]) -> Iterator[Chain]:
     given = list(chains)
     fed = _fed(store, [chain.chain_id for chain in given])
     for chain in given:
-        others = _following(chain.chain_id, fed)
-        yield _together(chain, load_many(store, others)) if others else chain
+        others = following(chain.chain_id, fed)
+        yield together(chain, load_many(store, others)) if others else chain
 
 
 def _fed(store: Reader, chain_ids: Sequence[str]) -> dict[str, list[str]]:
@@ -48,7 +48,8 @@ def _fed(store: Reader, chain_ids: Sequence[str]) -> dict[str, list[str]]:
     return fed
 
 
-def _following(chain_id: str, fed: dict[str, list[str]]) -> list[str]:
+def following(chain_id: str, fed: dict[str, list[str]]) -> list[str]:
+    """The chains that one feeds, directly or through others, nearest first; `fed` is by the feeding chain."""
     found: dict[str, None] = {}
     waiting = [chain_id]
     for _ in range(MOST_STEPS):
@@ -57,7 +58,8 @@ def _following(chain_id: str, fed: dict[str, list[str]]) -> list[str]:
     return list(found)[:MOST_CHAINS]
 
 
-def _together(chain: Chain, others: Iterable[Chain]) -> Chain:
+def together(chain: Chain, others: Iterable[Chain]) -> Chain:
+    """A chain with the spans, edges and hops of others."""
     parts = [chain, *others]
     spans = {span.key: span for part in parts for span in part.spans}
     return replace(

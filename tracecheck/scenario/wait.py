@@ -1,16 +1,24 @@
-"""Waits until a verdict is certain: returns the moment it is, never sleeps in between."""
+"""Waits until a verdict is certain: returns the moment it is, never sleeps in between.
+
+What the spans prove is said from memory, within milliseconds of the last of them. What only silence, a budget that ran
+out or a flush mark can prove is asked of the store, at the instants at which that may have changed.
+"""
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from tracecheck.chains import quiet_for_ns
+from tracecheck.chains.live import Watch, watching
 from tracecheck.check import check_store
+from tracecheck.check.live import Passed, check_chains
 from tracecheck.config import DEFAULT_SETTLE_NS
 from tracecheck.expect import Expectation
 from tracecheck.model import Basis, CheckReport, Finding, Verdict
 from tracecheck.store import Store
 
 NS_PER_S = 1_000_000_000
+FOREVER = float("inf")
 QUIET_MARGIN_S = 0.002
 """The store's clock counts in microseconds; looking a moment late beats looking a moment early and again."""
 
@@ -33,22 +41,122 @@ def wait_for(
     deadline the last verdict stands, whatever it is. `needle` narrows to one chain (any id of it, or a prefix),
     `run_id` to one run.
     """
-    settle = settle_ns or max((e.settle_ns or DEFAULT_SETTLE_NS for e in expectations), default=DEFAULT_SETTLE_NS)
-    began = time.monotonic()
-    deadline = began + timeout_s
-    while True:
-        generation = store.generation()
-        report = check_store(store, expectations, run_id=run_id, needle=needle, settle_ns=settle_ns)
-        until_deadline_s = deadline - time.monotonic()
-        if until_deadline_s <= 0 or _is_certain(report, may_still_come=may_still_come):
-            return report
-        silent_ns = quiet_for_ns(store, run_id)
-        quiet_ns = int((time.monotonic() - began) * NS_PER_S) if silent_ns is None else silent_ns
-        pauses_ns = [pause_ns for pause_ns in (settle - quiet_ns, *_budgets_left_ns(report)) if pause_ns > 0]
-        if not pauses_ns and not may_still_come:
-            return report
-        pause_s = min(pauses_ns) / NS_PER_S + QUIET_MARGIN_S if pauses_ns else until_deadline_s
-        store.wait(generation, min(pause_s, until_deadline_s))
+    deadline = time.monotonic() + timeout_s
+    watched = watching(store, run_id=run_id, name=needle) if may_still_come else nullcontext()
+    with watched as watch:
+        asking = _Asking(
+            store, expectations, needle=needle, run_id=run_id, settle_ns=settle_ns, may_still_come=may_still_come
+        )
+        glance = None if watch is None else _Glance(watch, expectations, run_id=run_id, settle_ns=settle_ns)
+        if glance is not None:
+            asking.begin_late()
+        while True:
+            generation = store.generation()
+            if glance is not None and (report := glance.report()) is not None:
+                if _is_certain(report, may_still_come=may_still_come):
+                    return report
+                if glance.is_new:
+                    asking.put_off(report)
+            is_over = time.monotonic() >= deadline
+            if is_over or asking.is_due or glance is None or glance.wants_store:
+                report = asking.report()
+                if is_over or _is_certain(report, may_still_come=may_still_come) or asking.is_pointless:
+                    return report
+            store.wait(generation, max(min(asking.due, deadline) - time.monotonic(), 0))
+
+
+class _Glance:
+    """What the watched spans say for themselves; asked again only when some came."""
+
+    def __init__(
+        self, watch: Watch, expectations: Sequence[Expectation], *, run_id: str | None, settle_ns: int | None
+    ) -> None:
+        self._watch = watch
+        self._expectations = expectations
+        self._run_id = run_id
+        self._settle_ns = settle_ns
+        self._passed: Passed = {}
+        self._seen = -1
+        self._report: CheckReport | None = None
+        self.is_new = False
+        self.wants_store = False
+
+    def report(self) -> CheckReport | None:
+        """The verdict as far as spans prove one; None where only the store can tell."""
+        chains = self._watch.chains()
+        flushed, self._watch.flushed = self._watch.flushed, False
+        self.wants_store = flushed or chains is None
+        self.is_new = chains is not None and self._watch.seen != self._seen
+        if chains is None:
+            return None
+        if self.is_new:
+            self._seen = self._watch.seen
+            self._report = check_chains(
+                chains,
+                self._expectations,
+                concerns=self._watch.concerns,
+                now_unix_nano=time.time_ns(),
+                run_id=self._run_id,
+                settle_ns=self._settle_ns,
+                passed=self._passed,
+            )
+        return self._report
+
+
+class _Asking:
+    """Asks the store, and knows when to ask again (`due`, by the monotonic clock)."""
+
+    def __init__(
+        self,
+        store: Store,
+        expectations: Sequence[Expectation],
+        *,
+        needle: str | None,
+        run_id: str | None,
+        settle_ns: int | None,
+        may_still_come: bool,
+    ) -> None:
+        self._store = store
+        self._expectations = expectations
+        self._needle = needle
+        self._run_id = run_id
+        self._settle_ns = settle_ns
+        self._may_still_come = may_still_come
+        settles = (each.settle_ns or DEFAULT_SETTLE_NS for each in expectations)
+        self._settle = settle_ns or max(settles, default=DEFAULT_SETTLE_NS)
+        self._began = time.monotonic()
+        self.due = self._began
+        self.is_pointless = False
+        """Nothing more can come, and no instant is left at which a doubt could become a fact."""
+
+    @property
+    def is_due(self) -> bool:
+        """Whether silence or a budget may have become a fact."""
+        return time.monotonic() >= self.due
+
+    def begin_late(self) -> None:
+        """What is stored says nothing certain by itself: the store can only say more once there was silence."""
+        self._pause([self._settle - (quiet_for_ns(self._store, self._run_id) or 0)])
+        self.due = self._began if self.due == FOREVER else self.due
+
+    def put_off(self, report: CheckReport) -> None:
+        """Spans came that prove nothing: neither will the store until there was silence, or a budget is over."""
+        self._pause([self._settle, *_budgets_left_ns(report)])
+
+    def report(self) -> CheckReport:
+        """What the store says now."""
+        report = check_store(
+            self._store, self._expectations, run_id=self._run_id, needle=self._needle, settle_ns=self._settle_ns
+        )
+        silent_ns = quiet_for_ns(self._store, self._run_id)
+        quiet_ns = int((time.monotonic() - self._began) * NS_PER_S) if silent_ns is None else silent_ns
+        self._pause([self._settle - quiet_ns, *_budgets_left_ns(report)])
+        self.is_pointless = self.due == FOREVER and not self._may_still_come
+        return report
+
+    def _pause(self, pauses_ns: Sequence[int]) -> None:
+        ahead = [pause_ns for pause_ns in pauses_ns if pause_ns > 0]
+        self.due = time.monotonic() + min(ahead) / NS_PER_S + QUIET_MARGIN_S if ahead else FOREVER
 
 
 def _is_certain(report: CheckReport, *, may_still_come: bool) -> bool:
@@ -59,14 +167,9 @@ def _is_certain(report: CheckReport, *, may_still_come: bool) -> bool:
 
 
 def _is_merely_assumed(finding: Finding) -> bool:
-    """True of an absence (only that is waited for) that nothing but silence vouches for, its budget not over.
-
-    A consumer between two steps, or another attempt, may be slower than the quiet time; a budget says how slow.
-    """
-    if finding.waited_ns is None or finding.completeness is None:
-        return False
-    running = finding.limit_ns is None or finding.waited_ns < finding.limit_ns
-    return running and finding.completeness.basis is Basis.ASSUMED
+    """True of an absence (only that is waited for) without a budget that nothing but silence vouches for."""
+    absent_without_budget = finding.waited_ns is not None and finding.limit_ns is None
+    return absent_without_budget and finding.completeness is not None and finding.completeness.basis is Basis.ASSUMED
 
 
 def _budgets_left_ns(report: CheckReport) -> list[int]:

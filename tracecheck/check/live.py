@@ -1,0 +1,70 @@
+"""A verdict from chains in memory, of which more may come at any moment: only what the spans themselves prove.
+
+The same `evaluate` as everywhere, told that nothing is known of what else there may be. So an absence never fails, and
+no pass rests on one; whatever depends on completeness comes out inconclusive, and is left to `check_store`.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+from tracecheck.chains.surroundings import Surroundings
+from tracecheck.check.across import following, together
+from tracecheck.check.evaluate import evaluate
+from tracecheck.check.no_anchor import forbidden_elsewhere
+from tracecheck.check.store_check import basis_of, instances
+from tracecheck.expect import Expectation
+from tracecheck.model import Chain, CheckReport, Result, Verdict
+
+Passed = dict[tuple[str, str], tuple[Chain, tuple[Result, ...]]]
+"""By chain id and expectation: the chain that passed, and its results."""
+
+
+def check_chains(
+    chains: Sequence[Chain],
+    expectations: Sequence[Expectation],
+    *,
+    concerns: Callable[[Chain], bool],
+    now_unix_nano: int,
+    run_id: str | None = None,
+    settle_ns: int | None = None,
+    passed: Passed | None = None,
+) -> CheckReport:
+    """Checks the chains that `concerns` chooses, as `check_store` does those of a run or an id.
+
+    `chains` come by start, and hold all that the chosen ones feed. `passed` remembers the passes of chains that stay
+    the same from one call to the next: pass the same dictionary again.
+    """
+    passed = {} if passed is None else passed
+    around = Surroundings(last_ingest_unix_nano=now_unix_nano, as_of_unix_nano=now_unix_nano, run_id=run_id)
+    fed: dict[str, list[str]] = defaultdict(list)
+    for chain in chains:
+        for feeding in chain.feeds:
+            fed[feeding].append(chain.chain_id)
+    by_id = {chain.chain_id: chain for chain in chains}
+    chosen = [chain for chain in chains if concerns(chain)]
+    results: list[Result] = []
+    for expectation in expectations:
+        found: list[Result] = []
+        elsewhere: list[Result] = []
+        for chain in chosen:
+            others = [by_id[other] for other in following(chain.chain_id, fed)]
+            known = passed.get((chain.chain_id, expectation.name))
+            if known is not None and known[0] is chain and not others:
+                found += known[1]
+                continue
+            own = {span.key for span in chain.spans}
+            wide = together(chain, others) if others else chain
+            opened = evaluate(wide, expectation, around, settle_ns=settle_ns, among=own)
+            found += opened
+            if opened and all(result.verdict is Verdict.PASS for result in opened):
+                passed[chain.chain_id, expectation.name] = (chain, opened)
+            if not opened and run_id is not None:
+                elsewhere += forbidden_elsewhere(chain, expectation, basis_of(expectation, around, settle_ns))
+        found += elsewhere
+        results += [*found, *instances(expectation, around, found, settle_ns)]
+    return CheckReport(
+        verdict=Verdict.merge([result.verdict for result in results]),
+        results=tuple(results),
+        as_of_unix_nano=now_unix_nano,
+        matched=any(result.chain_id is not None or result.findings for result in results),
+    )
