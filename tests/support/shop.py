@@ -86,6 +86,8 @@ class Worker(threading.Thread):
     def handle_one(self, record: Any, body: Body, fault: str) -> None:
         if fault in ("fails", "fails into dlq") or (fault == "fails once" and self.first_time(f"{fault} {body['id']}")):
             raise ValueError(f"{self.group} cannot take this")
+        if fault == "fails until mended" and not (self.folder / "mended").exists():
+            raise ValueError(f"{self.group} cannot take this yet")
         if fault == "is slow":
             time.sleep(SLOW_S)
         HANDLERS[self.group](self, record, body, fault == "sends nothing")

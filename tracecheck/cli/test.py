@@ -10,6 +10,7 @@ from tracecheck.cli.load import load
 from tracecheck.cli.observe import observe
 from tracecheck.cli.options import DURATION, verdict_options
 from tracecheck.cli.reading import opened
+from tracecheck.cli.replay import replay
 from tracecheck.cli.run import SPECS, run
 from tracecheck.cli.verdicts import exit_status, publish
 
@@ -92,5 +93,5 @@ def wait(
         return publish(report, held, **shown)
 
 
-COMMANDS: tuple[click.Command, ...] = (run, check, wait, inject, observe, load)
+COMMANDS: tuple[click.Command, ...] = (run, check, wait, inject, observe, load, replay)
 __all__ = ["COMMANDS", "exit_status"]
