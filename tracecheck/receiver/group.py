@@ -31,13 +31,15 @@ _SCHEMA = Batch().table().schema
 
 @dataclass(slots=True, eq=False)
 class Waiting:
-    """One request of a group, and where its rows stand: in table `part`, from `first` on. Refused rows are left out."""
+    """One request of a group, and where its rows stand: in table `part`, from `first` on. Refused rows are left out.
+    `until` is where its record ends in the journal."""
 
     part: int
     first: int
     rows: int
     done: "Future[None]"
     refused: bool = False
+    until: JournalPosition | None = None
 
 
 class Group:
@@ -99,7 +101,7 @@ class Group:
 
     def journaled(self, until: JournalPosition) -> None:
         """Notes that the last request ends there in the journal."""
-        self.until = until
+        self.until = self.waiting[-1].until = until
         self.segments.add(until.segment)
 
     @property

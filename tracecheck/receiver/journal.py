@@ -42,6 +42,7 @@ class Journal:
         self._full: list[_Segment] = []
         self._sizes: dict[int, int] = {}
         self._kept: set[int] = set()
+        self._cut: dict[int, int] = {}
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
             self._folder_fd = os.open(folder, os.O_RDONLY)
@@ -78,15 +79,20 @@ class Journal:
         """
         with self._lock:
             full, self._full = self._full, []
-            current = self._open
-        for segment in (*full, *([current] if current else [])):
-            try:
+            written = [*full, *([self._open] if self._open else [])]
+        try:
+            for segment in written:
                 segment.sync()
-            except OSError as error:
-                self._give_up(segment)
-                raise self._unavailable(error) from error
+        except OSError as error:
+            self._give_up(written)
+            raise self._unavailable(error) from error
         for segment in full:
             segment.close()
+
+    def has_lost(self, until: JournalPosition) -> bool:
+        """Whether a record that ends there was cut off by a sync that failed meanwhile."""
+        with self._lock:
+            return until.offset > self._cut.get(until.segment, until.offset)
 
     def keep(self, segment: int) -> None:
         """Has a segment set aside when it would be deleted: it holds something that the database refused."""
@@ -130,13 +136,14 @@ class Journal:
                 self._full.append(self._open)
                 self._open = None
 
-    def _give_up(self, segment: "_Segment") -> None:
+    def _give_up(self, segments_written: list["_Segment"]) -> None:
         with self._lock:
-            if segment is self._open:
-                self._open = None
-            with suppress(OSError):
-                segment.cut(segment.durable)
-            segment.close()
+            self._open = None
+            for segment in segments_written:
+                self._cut[segment.number] = segment.durable
+                with suppress(OSError):
+                    segment.cut(segment.durable)
+                segment.close()
 
     def _delete(self, numbers: list[int]) -> None:
         for number in numbers:

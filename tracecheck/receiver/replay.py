@@ -8,6 +8,7 @@ its segment is kept under another name.
 import logging
 import time
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,7 +88,7 @@ class _Replay:
                 path.unlink()
             else:
                 path.rename(path.with_suffix(f".damaged-{time.time_ns()}"))
-        if found and not any(self._folder.iterdir()):
+        with suppress(OSError):  # not empty: something was set aside
             self._folder.rmdir()
         return Replayed(
             spans=self._spans,

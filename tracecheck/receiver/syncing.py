@@ -72,15 +72,22 @@ class Syncing:
             _log.error("%s", error)
             fault = error
         self._metrics.add(journal_syncs=1, journal_sync_seconds=time.monotonic() - began)
-        if fault is None:
-            self._on_durable(written)
+        durable = [] if fault else [each for each in written if not self._is_lost(each)]
+        if durable:
+            self._on_durable(durable)
+        answered = {id(waiting) for _, waiting in durable}
         with self._changed:
             for group, waiting in written:
-                waiting.refused = fault is not None
+                waiting.refused = id(waiting) not in answered
                 group.unsynced -= 1
             self._changed.notify_all()
         for _, waiting in written:
-            if fault is None:
-                waiting.done.set_result(None)
+            if waiting.refused:
+                waiting.done.set_exception(fault or StoreUnavailable("the journal failed meanwhile; send again"))
             else:
-                waiting.done.set_exception(fault)
+                waiting.done.set_result(None)
+
+    def _is_lost(self, written: Written) -> bool:
+        """Written while a sync ran that then failed: it was cut off with the rest."""
+        until = written[1].until
+        return until is not None and self._journal.has_lost(until)
