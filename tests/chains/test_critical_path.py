@@ -84,3 +84,17 @@ def told(story: Traces) -> list[tuple[str, float, float]]:
         (segment.name, (segment.start_unix_nano - START) / MS, (segment.end_unix_nano - START) / MS)
         for segment in critical_path(chain)
     ]
+
+
+def test_a_handler_below_a_receive_span_that_ended_before_it_comes_after_it() -> None:
+    with open_store(":memory:") as store:  # type: ignore[attr-defined]
+        import_files(store, [shared_data("zipkin/messaging.json")])
+        refresh(store)
+        (summary,) = summaries(store)
+        path = critical_path(load(store, summary.chain_id))
+    assert [(segment.service, segment.name) for segment in path] == [
+        ("backend", "on-message"),
+        ("backend", "next-message"),
+        ("frontend", "publish"),
+        ("frontend", "get /"),
+    ]

@@ -58,7 +58,7 @@ def test_the_critical_path_runs_from_the_end_back_with_its_waits(tracecheck: Run
     lines = tracecheck("critical-path", "o-1").out.splitlines()[1:]
     assert [line.split("%  ")[-1] for line in lines] == [
         "billing: process orders",
-        "on the way",
+        "in transit",
         "checkout: send orders",
     ]
 

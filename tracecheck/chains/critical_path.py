@@ -3,14 +3,15 @@
 Inside a synchronous part (a span and everything below it that is no consumer of a message) the usual rule holds: from
 the end of a span back to the child that finished last before, children clipped to their parent, children wholly outside
 it dropped. At the start of a part the path goes on at the cause that brought it about: for a consumer that is the
-producer span of its message, which comes before it, not around it.
+producer span of its message, which comes before it, not around it. So does a handler come after the receive span that
+it stands below, where that has ended before it began.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tracecheck.model import Chain, Edge, Span
+from tracecheck.model import Chain, Edge, Operation, Span
 
 Key = tuple[str, str]
 
@@ -55,11 +56,18 @@ class _Parts:
         for edge in chain.edges:
             if edge.cause not in self.spans:
                 continue
-            if edge.via == "parent" and not edge.is_message and edge.effect not in consumers:
+            is_inside = edge.via == "parent" and not edge.is_message and edge.effect not in consumers
+            if is_inside and not self._handles(edge):
                 self.parent[edge.effect] = edge.cause
                 self.children[edge.cause].append(self.spans[edge.effect])
             else:
                 self.causes[edge.effect].append(edge)
+
+    def _handles(self, edge: Edge) -> bool:
+        """A handler below a receive span that has ended: it goes on from there, and is not inside."""
+        above, below = self.spans[edge.cause], self.spans[edge.effect]
+        receives = above.messaging is not None and above.messaging.operation is Operation.RECEIVE
+        return receives and below.start_unix_nano >= above.end_unix_nano
 
     def last(self) -> Span:
         """The part that finished last."""

@@ -10,6 +10,7 @@ from tracecheck.cli.reading import current, the_chain
 
 if TYPE_CHECKING:
     from tracecheck.chains import PathSegment
+    from tracecheck.model import Chain
 
 
 @click.command("critical-path")
@@ -26,20 +27,24 @@ def critical_path(chain: str, store: str | None, output: str) -> None:
     from tracecheck.report import analysis_documents, documents
 
     with current(store) as held:
-        path = path_of(load(held, the_chain(held, chain)))
-    emit(documents.dump(analysis_documents.critical_path(path)) if output == "json" else _table(path))
+        loaded = load(held, the_chain(held, chain))
+    path = path_of(loaded)
+    emit(documents.dump(analysis_documents.critical_path(path)) if output == "json" else _table(path, loaded))
 
 
-def _table(path: "tuple[PathSegment, ...]") -> str:
+def _table(path: "tuple[PathSegment, ...]", chain: "Chain") -> str:
     from tracecheck.report.sanitise import terminal
     from tracecheck.report.units import duration, instant
 
+    sent = {(edge.effect, edge.cause) for edge in chain.edges if edge.is_message}
     whole = path[0].end_unix_nano - path[-1].start_unix_nano if path else 0
     rows = []
     later: PathSegment | None = None
     for each in path:
         if later is not None and (waited := later.start_unix_nano - each.end_unix_nano) > 0:
-            rows.append((instant(each.end_unix_nano), duration(waited), _share(waited, whole), "on the way"))
+            step = ((later.trace_id, later.span_id), (each.trace_id, each.span_id))
+            what = "in transit" if step in sent else "nothing observed"
+            rows.append((instant(each.end_unix_nano), duration(waited), _share(waited, whole), what))
         took = each.end_unix_nano - each.start_unix_nano
         what = terminal(f"{each.service}: {each.name}", 80)
         rows.append((instant(each.start_unix_nano), duration(took), _share(took, whole), what))
