@@ -350,6 +350,7 @@ class Cause(StrEnum):
     TOO_FEW = "too_few"
     TOO_MANY = "too_many"
     STATE_NOT_REACHED = "state_not_reached"
+    CONTRADICTED = "contradicted"
     CLOCK_SKEW = "clock_skew"
     INCOMPLETE = "incomplete"
     ORPHAN = "orphan"

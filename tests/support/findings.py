@@ -164,6 +164,13 @@ _BY_CAUSE: dict[Cause, dict[str, Any]] = {
         "limit_ns": 2 * SECOND,
         "evidence": ("last seen: 'PLACED'",),
     },
+    Cause.CONTRADICTED: {
+        "consumer_group": None,
+        "expected": "orders[0]@41 on the bus",
+        "looked_in": "the records seen since 2026-01-01T12:00:00Z",
+        "evidence": ("sent by checkout", "0 of 3 records are it"),
+        "detail": {"says": "the span says sent", "denies": "the bus has nothing", "witness": "bus"},
+    },
     Cause.CLOCK_SKEW: {
         "verdict": Verdict.PASS,
         "span": CHARGED,

@@ -221,6 +221,10 @@ _EXPLAIN: dict[Cause, Callable[[Finding], str]] = {
     Cause.TOO_FEW: lambda _: "the step was met fewer times than expected",
     Cause.TOO_MANY: lambda _: "the step was met more times than expected",
     Cause.STATE_NOT_REACHED: lambda _: "the database or read model did not come to the expected state, or left it",
+    Cause.CONTRADICTED: lambda f: (
+        f"span, bus and state do not say the same: {f.detail.get('says', 'one of them')}, "
+        f"but {f.detail.get('denies', 'another does not')}"
+    ),
     Cause.CLOCK_SKEW: lambda _: "a message seems handled before it was sent, so two clocks disagree; nothing was moved",
     Cause.INCOMPLETE: lambda _: "spans may still be missing, so that absence is no proof",
     Cause.ORPHAN: lambda _: "a span names a parent that was never stored",
