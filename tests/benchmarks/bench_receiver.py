@@ -3,7 +3,8 @@
 The yardstick decodes the same bodies and inserts them with DuckDB's own insert on two threads, without network, journal
 or comparison with stored rows. The receiver is a process of its own; eight clients send 512 spans at a time over kept
 connections, and every request counts from its first byte to its acknowledgement. Rates are wall time: both use all the
-cores there are. `python -m tests.benchmarks.bench_receiver [SPANS] [CLIENTS]`.
+cores there are. `python -m tests.benchmarks.bench_receiver [SPANS] [CLIENTS] [JOINED]`: with JOINED, so many requests
+are sent as one, which with many clients is a flood beyond the budget of bytes.
 """
 
 # ruff: noqa: T201 - a benchmark prints
@@ -48,7 +49,8 @@ def main() -> None:
     if sys.argv[1:2] == ["--receive"]:
         receive(Path(sys.argv[2]))
         return
-    spans, clients = (int(given) for given in (*sys.argv[1:], *(str(SPANS), str(CLIENTS))[len(sys.argv) - 1 :]))
+    given = [int(each) for each in sys.argv[1:]]
+    spans, clients, joined = (*given, *(SPANS, CLIENTS, 1)[len(given) :])
     sent = distinct_bodies(spans)
     wire = sum(map(len, sent))
     print(f"{spans:,} spans in {len(sent):,} requests, {wire / spans:.0f} bytes a span; decoder: {decoder_form()}")
@@ -56,8 +58,11 @@ def main() -> None:
     rate = spans / decode_and_insert(sent)
     cpu_us = (time.process_time() - before) / spans * 1e6
     print(f"two threads decode and insert alone      {rate:>9,.0f} spans/s 100%; {cpu_us:.1f} us of CPU a span")
+    requests = [b"".join(sent[first : first + joined]) for first in range(0, len(sent), joined)]
     for protocol, client in {"HTTP": http_client, "gRPC": grpc_client}.items():
-        measure(protocol, client, sent, spans, clients, rate)
+        measure(protocol, client, requests, spans, clients, rate)
+    for location in ("a file", ":memory:"):
+        seen_after(location)
 
 
 def measure(protocol: str, client: "Client", sent: Sequence[bytes], spans: int, clients: int, yardstick: float) -> None:
@@ -88,6 +93,33 @@ def measure(protocol: str, client: "Client", sent: Sequence[bytes], spans: int, 
         f"{max(latencies) * 1e3:.0f} ms; {refused} requests sent again; {disk / sum(map(len, sent)):.1%} of the wire "
         f"on disk; {said.strip()}"
     )
+
+
+def seen_after(location: str) -> None:
+    """Prints how long one span takes on a quiet system, until it is acknowledged and until a query has returned it."""
+    acknowledged, seen = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        path = location if location == ":memory:" else str(Path(folder) / "t.duckdb")
+        with open_store(path) as store, start_receiver(store, Listen(grpc_port=0, http_port=0, api_port=0)) as receiver:
+            address = urlsplit(receiver.http_endpoint).netloc
+            for body in distinct_bodies(51 * 512)[1:]:
+                latencies, _ = http_client(address, iter([_one_span(body), None]).__next__)
+                began = time.monotonic()
+                store.query("select count(*) from span_rows")
+                acknowledged += latencies
+                seen.append(time.monotonic() - began)
+    print(
+        f"one span into {location:<9} acknowledged after {statistics.median(acknowledged) * 1e3:.1f} ms, "
+        f"then seen by a query that takes {statistics.median(seen) * 1e3:.1f} ms"
+    )
+
+
+def _one_span(body: bytes) -> bytes:
+    request = ExportTraceServiceRequest.FromString(body)
+    del request.resource_spans[1:]
+    del request.resource_spans[0].scope_spans[1:]
+    del request.resource_spans[0].scope_spans[0].spans[1:]
+    return bytes(request.SerializeToString())
 
 
 def distinct_bodies(spans: int) -> list[bytes]:
