@@ -17,7 +17,7 @@ import grpc
 
 from tracecheck.chains import hops, pipeline
 from tracecheck.config import SELFTEST_RUN
-from tracecheck.errors import EnvironmentFault, TracecheckError, UsageError
+from tracecheck.errors import EnvironmentFault, StoreUnavailable, TracecheckError, UsageError
 from tracecheck.exporters.otlp_json import encode_request
 from tracecheck.model import Link, Outcome, Resource, Span, SpanKind
 from tracecheck.receiver.encode_protobuf import encode_protobuf
@@ -27,6 +27,7 @@ from tracecheck.store.remote import RemoteStore
 from tracecheck.store.spans import read_spans
 
 ANSWER_WITHIN_S = 10.0
+ASK_AGAIN_S = 0.1
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 SERVICES = ("selftest-shop", "selftest-billing", "selftest-mailer")
 DESTINATIONS = ("selftest-orders", "selftest-payments")
@@ -78,6 +79,23 @@ def selftest(grpc_endpoint: str, http_endpoint: str, api: str, access: Access | 
         raise
     finally:
         store.close()
+
+
+def await_answer(api: str, within_s: float, access: Access | None = None) -> None:
+    """Returns as soon as the read API answers, or when the time is over: then `selftest` says what is wrong.
+
+    A refused token is an answer. Raises `UsageError` for an address that is none.
+    """
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        try:
+            RemoteStore(api, access).close()
+        except StoreUnavailable:
+            time.sleep(ASK_AGAIN_S)
+        except EnvironmentFault:
+            return
+        else:
+            return
 
 
 def known_chain(run_id: str) -> list[Span]:

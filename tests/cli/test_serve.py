@@ -73,25 +73,15 @@ def test_a_request_in_flight_when_it_is_told_to_stop_is_answered_and_stored(env:
     store.close()
 
 
-def test_logs_are_json_lines_on_request_and_an_open_door_is_said_loudly(env: dict[str, str]) -> None:  # noqa: F811
-    with serving(env, "--log-format", "json", "--host", "0.0.0.0") as (process, addresses):
-        process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=60)
-    lines = [json.loads(line) for line in err.splitlines()]
-    assert [line["level"] for line in lines] == ["warning", "info", "info"]
-    assert "without TLS, without a token" in lines[0]["message"]
-    assert all({"time", "time_unix_nano", "logger", "message"} <= set(line) for line in lines)
-    assert urlsplit(addresses["http"]).hostname == "127.0.0.1"
-
-
-def test_every_port_asks_for_the_token_of_the_file_and_every_command_shows_that_of_the_environment(
+def test_every_port_asks_for_the_token_every_command_shows_it_and_the_log_is_json_on_request(
     env: dict[str, str],  # noqa: F811
     tracecheck: Run,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "token").write_text(TOKEN)
-    with serving(env, "--token-file", str(tmp_path / "token")) as (process, addresses):
+    options = ("--token-file", str(tmp_path / "token"), "--host", "0.0.0.0", "--log-format", "json")
+    with serving(env, *options) as (process, addresses):
         at = ("--grpc-endpoint", addresses["grpc"], "--http-endpoint", addresses["http"], "--store", addresses["api"])
         assert tracecheck("selftest", *at).status == 4
         assert "set TRACECHECK_TOKEN" in tracecheck("chains", "--store", addresses["api"]).err
@@ -101,6 +91,11 @@ def test_every_port_asks_for_the_token_of_the_file_and_every_command_shows_that_
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=60)
     assert TOKEN not in out + err
+    lines = [json.loads(line) for line in err.splitlines()]
+    assert [line["level"] for line in lines] == ["warning", "info", "info"]
+    assert "with a token, without TLS" in lines[0]["message"]
+    assert all({"time", "time_unix_nano", "logger", "message"} <= set(line) for line in lines)
+    assert urlsplit(addresses["http"]).hostname == "127.0.0.1"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracecheck.cli.options import output_option
+from tracecheck.cli.listening import local_endpoints
+from tracecheck.cli.options import DURATION, output_option
 from tracecheck.cli.output import emit, say
 from tracecheck.config import STORE_VARIABLE, Listen, is_url
 from tracecheck.errors import UsageError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 LOCAL = Listen()
 FAILED = 1
 ENVIRONMENT = 4
+NS_PER_S = 1_000_000_000
 
 
 @click.command()
@@ -26,27 +28,28 @@ ENVIRONMENT = 4
     metavar="URL",
     help=f"Read API.  [${STORE_VARIABLE} if it is a URL, else http://{LOCAL.host}:{LOCAL.api_port}]",
 )
+@click.option("--within", type=DURATION, default="0s", help="Wait so long for an answer first, such as 30s.")
 @output_option("text", "json")
-def selftest(grpc_endpoint: str | None, http_endpoint: str | None, store: str | None, output: str) -> int:
+def selftest(grpc_endpoint: str | None, http_endpoint: str | None, store: str | None, within: int, output: str) -> int:
     """Send known chains to a running serve and read them back.
 
     By gRPC and by HTTP, in protobuf and JSON. Token and TLS files come from the environment, as for every command.
     What was sent is taken out again. Exits with 0 if all holds, 1 if something came back wrong, 4 if nothing answered.
     """
     from tracecheck.report import documents
+    from tracecheck.selftest import await_answer
     from tracecheck.selftest import selftest as steps_of
 
+    local = local_endpoints()
     named = store or os.environ.get(STORE_VARIABLE, "")
     if store is not None and not is_url(store):
         raise UsageError(
             f"selftest asks a running serve, so --store must be its address (http://HOST:PORT); got {store}"
         )
+    api = named if is_url(named) else local.api
+    await_answer(api, within / NS_PER_S)
     steps: list[Step] = []
-    for step in steps_of(
-        grpc_endpoint or f"http://{LOCAL.host}:{LOCAL.grpc_port}",
-        http_endpoint or f"http://{LOCAL.host}:{LOCAL.http_port}",
-        named if is_url(named) else f"http://{LOCAL.host}:{LOCAL.api_port}",
-    ):
+    for step in steps_of(grpc_endpoint or local.grpc, http_endpoint or local.http, api):
         steps.append(step)
         if output == "text":
             emit(_line(step))
