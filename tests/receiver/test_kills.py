@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -83,6 +84,7 @@ class Counts:
     doubled: int
     replayed: int
     failed_sends: int
+    peak_memory_mib: int
     seconds: float
 
 
@@ -96,7 +98,7 @@ def kill_again_and_again(path: Path, kills: int, *, under_load_s: tuple[float, f
     load = Load(grpc_port, http_port)
     clients = [threading.Thread(target=load.run, args=each) for each in enumerate(PROTOCOLS)]
     errors = path.with_suffix(".log").open("w")
-    replayed = 0
+    replayed = peak_memory_mib = 0
     for client in clients:
         client.start()
     try:
@@ -111,6 +113,7 @@ def kill_again_and_again(path: Path, kills: int, *, under_load_s: tuple[float, f
                 time.sleep(0.005)
             if round_ < kills:
                 time.sleep(chance.uniform(*under_load_s))
+                peak_memory_mib = max(peak_memory_mib, _peak_memory_mib(process.pid))
                 process.send_signal(signal.SIGKILL)
             else:
                 load.stopping.set()
@@ -134,13 +137,19 @@ def kill_again_and_again(path: Path, kills: int, *, under_load_s: tuple[float, f
         doubled=len(stored) - len(set(stored)),
         replayed=replayed,
         failed_sends=load.failed_sends,
+        peak_memory_mib=peak_memory_mib,
         seconds=time.monotonic() - began,
     )
 
 
-def _metric(api_port: int, name: str) -> int:
-    import urllib.request
+def _peak_memory_mib(pid: int) -> int:
+    """What the kernel says the process took at most; 0 where it does not say it."""
+    status = Path(f"/proc/{pid}/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM")), 0)
 
+
+def _metric(api_port: int, name: str) -> int:
     with urllib.request.urlopen(f"http://127.0.0.1:{api_port}/metrics", timeout=10) as answer:
         for line in answer.read().decode().splitlines():
             if name in line and not line.startswith("#"):
