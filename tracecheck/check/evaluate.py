@@ -93,7 +93,7 @@ def _anchor(scene: Scene, step: Step) -> StepState:
     if unit.succeeded is None and unit.role is not Role.SPAN:
         cause = send_failed(case, [unit]) if unit.role is Role.SEND else processing_failed(case, [unit])
         return StepState(step=step, status=Status.UNMET, units=(unit,), sources=unit.keys, findings=(cause,))
-    found = (*duplicates.of_units(case, (unit,)), *doubts(case, unit))
+    found = (*duplicates.of_units(case, (unit,)), *late.segments_late(case, (unit,)), *doubts(case, unit))
     return StepState(
         step=step, status=Status.MET, units=(unit,), sources=unit.keys, deciding=unit, findings=tuple(found)
     )
@@ -135,6 +135,7 @@ def _met(case: Case, followed: Followed) -> StepState:
     found += shape.times(case, units)
     found += context_lost.accepted(case, followed)
     found += late.step_late(case, state)
+    found += late.segments_late(case, units)
     found += duplicates.of_units(case, units)
     found += failed_deliveries(case, followed)
     found += doubts(case, state.deciding)

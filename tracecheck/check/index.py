@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from tracecheck.chains import HopTiming, timings
 from tracecheck.expect import Pattern, Role
 from tracecheck.model import Chain, Edge, Evidence, Hop, Operation, Span, SpanBrief, SpanKind, StatusCode
 
@@ -160,6 +161,11 @@ class Index:
             for span in self.chain.spans
             if span.kind is SpanKind.CLIENT and (span.messaging is None or span.messaging.operation is None)
         )
+
+    @cached_property
+    def times(self) -> dict[int, HopTiming]:
+        """How the time of each hop divides, by the hop's `id`."""
+        return {id(hop): timing for hop, timing in zip(self.chain.hops, timings(self.chain), strict=True)}
 
     @cached_property
     def duplicated(self) -> tuple[Unit, ...]:

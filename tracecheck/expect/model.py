@@ -78,11 +78,21 @@ class Times:
     at_most: int | None = None
 
 
+class Segment(StrEnum):
+    """A part of a delivery's time that can have a budget of its own (see `chains.HopTiming`)."""
+
+    TRANSIT = "transit"
+    QUEUE = "queue"
+    PROCESSING = "processing"
+    FORWARDING = "forwarding"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One step. Without `after` it is the anchor. `within_ns` runs from its latest predecessor's instant to its own.
 
-    An `optional` step may be absent; if it is there, it must hold.
+    An `optional` step may be absent; if it is there, it must hold. `budgets` bound parts of each delivery's time, in
+    nanoseconds (process steps only).
     """
 
     name: str
@@ -91,6 +101,7 @@ class Step:
     within_ns: int | None = None
     times: Times = Times()
     optional: bool = False
+    budgets: tuple[tuple[Segment, int], ...] = ()
 
 
 class Policy(StrEnum):

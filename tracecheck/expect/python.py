@@ -24,6 +24,7 @@ from tracecheck.expect.problems import build
 
 Duration = str | timedelta
 Where = Mapping[str, PlainValue | Mapping[str, object]]
+SegmentName = Literal["transit", "queue", "processing", "forwarding"]
 PolicyName = Literal["allow", "report", "forbid"]
 
 
@@ -58,9 +59,15 @@ def process(
     within: Duration | None = None,
     times: int | Mapping[str, int] | None = None,
     optional: bool = False,
+    budgets: Mapping[SegmentName, Duration] | None = None,
 ) -> WrittenStep:
-    """A message processed by a consumer group; its instant is the end of the first successful attempt."""
-    return _step("process", destination, service, group, where, after, within, times, optional)
+    """A message processed by a consumer group; its instant is the end of the first successful attempt.
+
+    `budgets` bound parts of its time, e.g. `{"transit": "200ms"}`.
+    """
+    step = _step("process", destination, service, group, where, after, within, times, optional)
+    written = {name: _written(limit) for name, limit in (budgets or {}).items()}
+    return WrittenStep({**step.fields, "budgets": written}) if written else step
 
 
 def span(

@@ -19,6 +19,7 @@ from tracecheck.expect.model import (
     Predicate,
     Role,
     Seed,
+    Segment,
     StateProbe,
     Step,
     Times,
@@ -119,6 +120,15 @@ class PatternSpec(Strict):
         )
 
 
+class BudgetsSpec(Strict):
+    """How long each part of a delivery's time may take."""
+
+    transit: Duration | None = Field(None, description="end of the send to the start of the first attempt")
+    queue: Duration | None = Field(None, description="the record's own time to the start of the first attempt")
+    processing: Duration | None = Field(None, description="the attempt that decided")
+    forwarding: Duration | None = Field(None, description="start of that attempt to the first message it sent")
+
+
 class StepSpec(PatternSpec):
     """One step."""
 
@@ -126,6 +136,13 @@ class StepSpec(PatternSpec):
     within: Duration | None = Field(None, description="from the latest predecessor's instant to this one's")
     times: TimesField = Field(default=Times(), description="how often per instance (default: at least once)")
     optional: bool = Field(False, description="may be absent; if it is there, it must hold")
+    budgets: BudgetsSpec | None = Field(None, description="budgets of parts of its time (process only)")
+
+    @model_validator(mode="after")
+    def _budgets_of_deliveries(self) -> "StepSpec":
+        if self.budgets is not None and self.process is None:
+            raise ValueError("budgets belong to a process step; use `within` for others")
+        return self
 
     def step(self, name: str) -> Step:
         """The model's value."""
@@ -136,6 +153,7 @@ class StepSpec(PatternSpec):
             within_ns=self.within,
             times=self.times,
             optional=self.optional,
+            budgets=_budgets(self.budgets),
         )
 
 
@@ -270,6 +288,13 @@ def json_schema() -> dict[str, object]:
     """The JSON Schema (draft 2020-12) of one document, for editors and `check-jsonschema`."""
     schema = ExpectationSpec.model_json_schema(mode="validation")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID, **schema}
+
+
+def _budgets(spec: BudgetsSpec | None) -> tuple[tuple[Segment, int], ...]:
+    if spec is None:
+        return ()
+    given = ((segment, getattr(spec, segment.value)) for segment in Segment)
+    return tuple((segment, limit) for segment, limit in given if limit is not None)
 
 
 def _duplicates(spec: DuplicatesSpec | None) -> Duplicates | None:

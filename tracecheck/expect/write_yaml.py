@@ -75,6 +75,8 @@ def _step(step: Step) -> dict[str, object]:
         parts["times"] = step.times.at_least if exact else bounds
     if step.optional:
         parts["optional"] = True
+    if step.budgets:
+        parts["budgets"] = {segment.value: _Verbatim(written_duration(limit)) for segment, limit in step.budgets}
     return parts
 
 

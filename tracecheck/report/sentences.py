@@ -145,6 +145,8 @@ def _reason(finding: Finding) -> Iterator[str]:
 
 
 def _late(finding: Finding) -> str:
+    if segment := _detail(finding, "segment"):
+        return f"{_who(finding)} did it, and its {segment} took {duration(finding.measured_ns)}"
     came = f" {duration(finding.measured_ns)} after what it follows" if finding.measured_ns is not None else ""
     return f"{_who(finding)} did it, too late: it came{came}"
 

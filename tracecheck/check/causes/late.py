@@ -1,9 +1,11 @@
 """`late`: it came, after its budget; with where the time went."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tracecheck.check.index import Unit, leading_to
+from tracecheck.check.match import describe_pattern
 from tracecheck.check.scene import Case, Scene, StepState, details, finding, spoken
+from tracecheck.expect.model import Segment
 from tracecheck.model import Cause, Finding, Verdict
 
 
@@ -42,6 +44,73 @@ def step_late(case: Case, state: StepState) -> list[Finding]:
             detail=_parts(unit),
         )
     ]
+
+
+def segments_late(case: Case, units: Sequence[Unit]) -> list[Finding]:
+    """Parts of a delivery's time over their own budgets; the worst delivery of each.
+
+    A part that the spans do not tell, or that clocks which disagree tell wrongly, is in doubt: never a silent pass.
+    """
+    found: list[Finding] = []
+    for segment, limit in case.step.budgets:
+        measured = [(_segment_ns(case, unit, segment), unit) for unit in units]
+        unknown = [unit for taken, unit in measured if taken is None]
+        over = [(taken, unit) for taken, unit in measured if taken is not None and taken > limit]
+        if over:
+            taken, unit = max(over, key=lambda one: one[0])
+            evidence = (f"its {segment.value} took {spoken(taken)}", *_where_time_went(unit))
+            found.append(_segment(case, Cause.LATE, Verdict.FAIL, unit, segment, taken, limit, evidence))
+        elif unknown:
+            doubt = (f"its {segment.value} is not known: {_WHY_UNKNOWN[segment]}",)
+            found.append(
+                _segment(case, Cause.INCOMPLETE, Verdict.INCONCLUSIVE, unknown[0], segment, None, limit, doubt)
+            )
+    return found
+
+
+_WHY_UNKNOWN = {
+    Segment.TRANSIT: "no send of the message is stored, or the clocks of the two sides disagree",
+    Segment.QUEUE: "no span carries the record's own time, or it lies after the attempt",
+    Segment.PROCESSING: "no span covers the handling",
+    Segment.FORWARDING: "its handling sent nothing",
+}
+
+
+def _segment_ns(case: Case, unit: Unit, segment: Segment) -> int | None:
+    timing = case.scene.index.times.get(id(unit.hop))
+    if timing is None:
+        return None
+    value: int | None = getattr(timing, f"{segment.value}_ns")
+    skewed = unit.hop is not None and Cause.CLOCK_SKEW in unit.hop.findings
+    if segment is Segment.TRANSIT and skewed:
+        return None
+    return None if segment is Segment.QUEUE and value is not None and value < 0 else value
+
+
+def _segment(
+    case: Case,
+    code: Cause,
+    verdict: Verdict,
+    unit: Unit,
+    segment: Segment,
+    measured_ns: int | None,
+    limit_ns: int,
+    evidence: tuple[str, ...],
+) -> Finding:
+    span = unit.succeeded or unit.briefs[-1]
+    return case.finding(
+        code,
+        verdict,
+        service=span.service,
+        consumer_group=unit.group or case.pattern.group,
+        span=span,
+        last_good=unit.producer or case.last_good,
+        expected=f"{describe_pattern(case.pattern)}, {segment.value} within {spoken(limit_ns)}",
+        measured_ns=measured_ns,
+        limit_ns=limit_ns,
+        evidence=evidence,
+        detail={"segment": segment.value, **_parts(unit)},
+    )
 
 
 def chain_late(scene: Scene, states: Mapping[str, StepState], *, already: bool) -> list[Finding]:
