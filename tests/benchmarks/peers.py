@@ -1,0 +1,145 @@
+"""Programs that take OTLP, each run as a process of its own, and what one costs: CPU seconds, memory, disk."""
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.services import installed
+from tracecheck.demo.broker import HOST, accepts_connections, free_port
+
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+START_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Where a program takes spans on loopback."""
+
+    http: int
+    grpc: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What a load cost a program, up to its orderly end, without its start."""
+
+    cpu_s: float
+    wall_s: float
+    peak_bytes: int
+    disk_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """A program: how to run it in a folder, or why it cannot be run."""
+
+    name: str
+    command: Callable[[Ports, Path], list[str]]
+    absent: str | None = None
+
+
+def cost_of(peer: Peer, load: Callable[[Ports], None]) -> Cost:
+    """Runs the program, lets `load` send to it, ends it by SIGTERM and waits until it has written all it holds."""
+    ports = Ports(http=free_port(), grpc=free_port())
+    with tempfile.TemporaryDirectory(prefix="tracecheck-peer-") as name:
+        folder = Path(name)
+        with (folder / "log").open("w") as log:
+            process = subprocess.Popen(peer.command(ports, folder), cwd=folder, stdout=log, stderr=log)
+            try:
+                _await_ports(peer, process, ports, folder / "log")
+                before, began = _cpu_s(process.pid), time.monotonic()
+                load(ports)
+                peak = _peak_bytes(process.pid)
+                process.send_signal(signal.SIGTERM)
+                while not (ended := os.wait4(process.pid, os.WNOHANG))[0]:
+                    peak = max(peak, _peak_bytes(process.pid))
+                    time.sleep(0.02)
+                process.returncode = os.waitstatus_to_exitcode(ended[1])
+                used = ended[2]
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                    process.wait()
+        return Cost(
+            cpu_s=used.ru_utime + used.ru_stime - before,
+            wall_s=time.monotonic() - began,
+            peak_bytes=peak,
+            disk_bytes=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and path.name != "log"),
+        )
+
+
+def ours() -> Peer:
+    """tracecheck, storing."""
+    return Peer(
+        name="tracecheck serve, storing",
+        command=lambda ports, folder: [
+            str(Path(sys.executable).with_name("tracecheck")),
+            *("serve", "--store", str(folder / "spans.duckdb"), "--api-port", "0"),
+            *("--http-port", str(ports.http), "--grpc-port", str(ports.grpc)),
+        ],
+    )
+
+
+def collector(exporter: str, settings: str = "{}") -> Peer:
+    """The OpenTelemetry Collector, from the receiver straight to one exporter."""
+
+    def command(ports: Ports, folder: Path) -> list[str]:
+        (folder / "collector.yaml").write_text(
+            f"""
+receivers:
+  otlp:
+    protocols: {{http: {{endpoint: "{HOST}:{ports.http}"}}, grpc: {{endpoint: "{HOST}:{ports.grpc}"}}}}
+exporters: {{{exporter}: {settings}}}
+service:
+  telemetry: {{metrics: {{level: none}}, logs: {{level: error}}}}
+  pipelines: {{traces: {{receivers: [otlp], exporters: [{exporter}]}}}}
+"""
+        )
+        return [str(installed.collector()), f"--config={folder / 'collector.yaml'}"]
+
+    return Peer(name=f"Collector, {exporter} {settings}", command=command, absent=installed.absent("collector"))
+
+
+def rotel() -> Peer:
+    """The agent in rotel's wheel, discarding."""
+    spec = importlib.util.find_spec("rotel")
+    agent = "" if spec is None or spec.origin is None else str(Path(spec.origin).with_name("rotel-agent"))
+    return Peer(
+        name="rotel, blackhole",
+        command=lambda ports, _: [
+            agent,
+            *("start", "--exporter", "blackhole"),
+            *("--otlp-http-endpoint", f"{HOST}:{ports.http}", "--otlp-grpc-endpoint", f"{HOST}:{ports.grpc}"),
+        ],
+        absent=None if agent else "rotel is not installed: pip install --pre rotel",
+    )
+
+
+def _await_ports(peer: Peer, process: subprocess.Popen[bytes], ports: Ports, log: Path) -> None:
+    deadline = time.monotonic() + START_S
+    while not (accepts_connections(ports.http) and accepts_connections(ports.grpc)):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"{peer.name} did not come up:\n{log.read_text(errors='replace')[-2000:]}")
+        time.sleep(0.02)
+
+
+def _peak_bytes(pid: int) -> int:
+    """Largest memory so far of a running process; of one that has just ended 0. (What `wait4` says begins with the
+    memory of the process that forked it.)"""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def _cpu_s(pid: int) -> float:
+    """CPU seconds so far of a running process, all threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
