@@ -3,7 +3,9 @@
 import gzip
 import io
 import json
+import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -158,6 +160,27 @@ def test_standard_input_is_read_like_a_file(monkeypatch: pytest.MonkeyPatch, str
     stdin = io.TextIOWrapper(io.BytesIO(gzip.compress(line(count=2).encode())))
     monkeypatch.setattr(sys, "stdin", stdin)
     assert imported("-", strict=strict)[1].spans_stored == 2
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_pipe_of_the_shell_is_read_whole_though_it_can_be_read_only_once(tmp_path: Path, strict: bool) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(gzip.compress(line(count=2).encode()),))
+    writer.start()
+    _, summary = imported(pipe, strict=strict)
+    writer.join()
+    assert (summary.spans_stored, summary.problems) == (2, ())
+
+
+@pytest.mark.parametrize("content", [b"\0" * 100_000, b"[" + b" " * 100_000, b"{" * 100_000])
+def test_a_small_file_that_unpacks_to_very_much_is_refused_and_not_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    monkeypatch.setattr("tracecheck.importers.read.MAX_DOCUMENT_BYTES", 10_000)
+    _, summary = imported(tmp_path / "f", gzip.compress(content))
+    assert (summary.spans_stored, summary.rejected, len(summary.problems)) == (0, 1, 1)
+    assert imported(tmp_path / "g", "".join(f"{line(number)}\n" for number in range(1, 101)))[1].spans_stored == 100
 
 
 def test_progress_ends_with_the_summary(tmp_path: Path) -> None:

@@ -9,20 +9,27 @@ import pytest
 from tests.support.fake_store import FakeStore
 from tests.support.shared_data import shared_data
 from tracecheck.importers import ImportSummary, import_files
+from tracecheck.model import SpanKind
 
 NOT_FOR_IMPORT = re.compile(r"nezha/")
 REFUSED = {"otlp2parquet/invalid/trace_invalid_kind.json": "kind must be a number, and is an unknown name"}
 
 
-def listed() -> Iterator[tuple[str, int, int, int]]:
-    """(file, traces, spans, services) of each row of the source list that counts them."""
+COUNTED_IN_PROSE = {"duckdb-otlp/otlp_traces.pb": 1, "otlp2parquet/trace.pb": 2}
+"""Protobuf files, whose counts stand below the tables."""
+
+NO_TRACES = re.compile(r"nezha/.*(\.csv\.gz|fault_list\.json)")
+
+
+def listed() -> Iterator[tuple[str, int, int, int, int]]:
+    """(file, traces, spans, services, spans of messages) of each row of the source list that counts them."""
     folder = ""
     for line in shared_data("SOURCES.md").read_text().splitlines():
         if line.startswith("## "):
             folder = line.removeprefix("## ")
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if len(cells) == 7 and cells[3].isdigit() and not NOT_FOR_IMPORT.match(f"{folder}/"):
-            yield f"{folder}/{cells[0]}", int(cells[3]), int(cells[4]), int(cells[5])
+            yield f"{folder}/{cells[0]}", int(cells[3]), int(cells[4]), int(cells[5]), int(cells[6])
 
 
 def imported(name: str) -> tuple[FakeStore, ImportSummary]:
@@ -33,7 +40,7 @@ def imported(name: str) -> tuple[FakeStore, ImportSummary]:
 def test_every_listed_file_imports_with_its_counts() -> None:
     files = list(listed())
     assert len(files) >= 20
-    for name, traces, spans, services in files:
+    for name, traces, spans, services, messages in files:
         store, summary = imported(name)
         assert summary.spans_read == spans, name
         if name in REFUSED:
@@ -43,7 +50,25 @@ def test_every_listed_file_imports_with_its_counts() -> None:
         assert summary.spans_stored + summary.duplicates == spans, (name, summary)
         assert len({span.trace_id for span in store.spans}) == traces, name
         assert len({span.service for span in store.spans}) == services, name
+        assert sum(span.kind in (SpanKind.PRODUCER, SpanKind.CONSUMER) for span in store.spans) == messages, name
         assert len({span.key for span in store.spans}) == len(store.spans), f"{name}: an id is used twice"
+
+
+def test_no_file_of_the_shared_data_is_left_out() -> None:
+    """Each is listed with its counts, counted in prose, or refused with the reason."""
+    folder = shared_data("SOURCES.md").parent
+    about = ("SOURCES.md", "MANIFEST.json", "LICENSE")
+    names = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file() and file.name not in about}
+    others = names - {name for name, *_ in listed()}
+    refused = {name for name in others if NO_TRACES.fullmatch(name)}
+    assert others - refused == set(COUNTED_IN_PROSE)
+    for name, spans in COUNTED_IN_PROSE.items():
+        assert (imported(name)[1].spans_stored, imported(name)[1].problems) == (spans, ()), name
+    assert len(refused) == 4
+    for name in refused:
+        store, summary = imported(name)
+        assert (store.spans, summary.rejected, len(summary.problems)) == ([], 1, 1)
+        assert "no trace format is recognised" in summary.problems[0]
 
 
 def test_the_recording_of_the_opentelemetry_demo_keeps_its_spans_and_skips_its_other_lines() -> None:

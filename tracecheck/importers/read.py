@@ -23,6 +23,9 @@ _BOM = b"\xef\xbb\xbf"
 _MAX_UNRECOGNISED_LINES = 1000
 """Lines of no format that may stand before the first good one; a text file of another kind is given up here."""
 
+MAX_DOCUMENT_BYTES = 1 << 30
+"""Of one line, or of a document read whole, after decompression: a small file may unpack to more than fits memory."""
+
 _EXPECTED = ", ".join([*(known.name for known in JSON_FORMATS), "OTLP protobuf"])
 
 
@@ -40,7 +43,7 @@ def _read(stream: BinaryIO) -> Iterator[Piece]:
     if head.lstrip()[:1] in (b"{", b"[") and not head.startswith(b"\n"):
         yield from _read_json(stream)
         return
-    content = stream.read()
+    content = _whole(stream)
     notes = Notes()
     spans = read_protobuf(content, notes)
     if spans is not None:
@@ -53,15 +56,27 @@ def _read(stream: BinaryIO) -> Iterator[Piece]:
 
 def _read_json(stream: BinaryIO) -> Iterator[Piece]:
     """Line by line when the first line is a JSON value of its own, else as one document."""
-    first = stream.readline()
-    while first and not first.strip():
-        first = stream.readline()
+    lines = _lines(stream)
+    first = next((line for line in lines if line.strip()), b"")
     try:
         json_values.load(first, Notes())
     except DecodeError:
-        yield from _lines_or_document(first + stream.read())
+        yield from _lines_or_document(_whole(stream, first))
     else:
-        yield from _read_lines(_chained(first, stream))
+        yield from _read_lines(_chained(first, lines))
+
+
+def _lines(stream: BinaryIO) -> Iterator[bytes]:
+    """Each line; one that is too long comes in pieces, of which none is a document."""
+    return iter(lambda: stream.readline(MAX_DOCUMENT_BYTES), b"")
+
+
+def _whole(stream: BinaryIO, begun: bytes = b"") -> bytes:
+    """All that is left of the stream behind what was read of it. Raises `Unrecognised` when that is too much."""
+    content = begun + stream.read(max(MAX_DOCUMENT_BYTES - len(begun), 0) + 1)
+    if len(content) > MAX_DOCUMENT_BYTES:
+        raise Unrecognised(f"it unpacks to over {MAX_DOCUMENT_BYTES} bytes in one document; write it as JSON lines")
+    return content
 
 
 def _lines_or_document(content: bytes) -> Iterator[Piece]:

@@ -59,16 +59,25 @@ def find_sources(paths: Sequence[Path | str]) -> list[Source]:
 
 def _sources(path: Path | str) -> Iterator[Source]:
     if str(path) == STDIN:
-        copy = tempfile.NamedTemporaryFile(prefix="tracecheck-")  # noqa: SIM115 - lives as long as its source
-        shutil.copyfileobj(sys.stdin.buffer, copy)
-        copy.flush()
-        yield Source(name="<stdin>", path=Path(copy.name), kept=copy)
+        yield _kept("<stdin>", sys.stdin.buffer)
         return
     path = Path(path)
-    if not path.is_dir():
+    if path.is_file():
         yield Source(name=str(path), path=path)
+        return
+    if not path.is_dir():  # a pipe, such as `<(...)` of a shell: it can be read only once, and by no seeking
+        with path.open("rb") as stream:
+            yield _kept(str(path), stream)
         return
     for found in sorted(path.rglob("*")):
         hidden = any(part.startswith(".") for part in found.relative_to(path).parts)
         if found.is_file() and not hidden:
             yield Source(name=str(found), path=found, chosen=False)
+
+
+def _kept(name: str, stream: BinaryIO) -> Source:
+    """A private copy on disk of what can be read only once, gone with its source."""
+    copy = tempfile.NamedTemporaryFile(prefix="tracecheck-")  # noqa: SIM115 - lives as long as its source
+    shutil.copyfileobj(stream, copy)
+    copy.flush()
+    return Source(name=name, path=Path(copy.name), kept=copy)
