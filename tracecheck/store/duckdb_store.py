@@ -188,7 +188,7 @@ class DuckDBStore:
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Has `listener` called with rows as soon as they are durable, before their senders are answered and before
-        any query shows them. Returns what ends that. The rows may be repeats, and are gone when the call returns."""
+        any query shows them. Returns what ends that. The rows may be repeats; they are the listeners' to keep."""
         with self._changed:
             self._listeners = (*self._listeners, listener)
 
@@ -205,9 +205,10 @@ class DuckDBStore:
 
     def announce(self, *news: pa.Table) -> None:
         """Tells waiters that there is something new, and grows the generation; `news` are the rows, for listeners."""
-        for listener in self._listeners:
-            for rows in news:
-                listener(rows)
+        if listeners := self._listeners:
+            for rows in map(_kept, news):
+                for listener in listeners:
+                    listener(rows)
         with self._changed:
             self._generation += 1
             self._changed.notify_all()
@@ -331,3 +332,11 @@ def _bound(parameters: Mapping[str, object] | Sequence[object] | None) -> object
     if parameters is None or isinstance(parameters, Mapping):
         return parameters
     return list(parameters)
+
+
+def _kept(rows: pa.Table) -> pa.Table:
+    """A copy in memory of its own: what a decoder made looks into the decoder's, which the next request overwrites."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write_table(rows)
+    return pa.ipc.open_stream(sink.getvalue()).read_all()
