@@ -19,7 +19,7 @@ help: ## list the targets
 
 set-up: $(STAMP) ## make .venv with both distributions and all they need (PYTHON=python3.12 picks the Python)
 
-services: ## install the real services that some tests need (Kafka, RabbitMQ, PostgreSQL, Collector, Chromium)
+services: ## install the real services that some tests need (Kafka, RabbitMQ, PostgreSQL, Collector, Node SDK, Chromium)
 	@bash .ci/services/install
 
 demo: $(STAMP) ## run an order system that breaks now and then, and see what broke

@@ -13,6 +13,7 @@ import pytest
 from tests.support.authority import Authority
 from tracecheck.api import api_app
 from tracecheck.errors import EnvironmentFault, StoreUnavailable, UsageError
+from tracecheck.notebook import open_notebook
 from tracecheck.receiver import Security
 from tracecheck.receiver.http_listener import HttpListener
 from tracecheck.store import Store, open_store
@@ -141,6 +142,19 @@ def test_S13_a_client_without_a_certificate_of_the_authority_is_refused(
         monkeypatch.setenv("TRACECHECK_CLIENT_CERT", str(friend[0]))
         monkeypatch.setenv("TRACECHECK_CLIENT_KEY", str(friend[1]))
         assert open_store(url).query("select 1 as one").num_rows == 1
+
+
+def test_a_notebook_reads_through_tls_and_token_as_commands_do(
+    store: Store, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key = authority.issue("server")
+    with serving(store, certificate=certificate, key=key, token=TOKEN) as url:
+        monkeypatch.setenv("TRACECHECK_CA_FILE", str(authority.root))
+        monkeypatch.setenv("TRACECHECK_TOKEN", TOKEN)
+        monkeypatch.setenv("TRACECHECK_STORE", url)
+        with open_notebook() as look:
+            assert len(look.spans()) == 0
+        assert TOKEN not in repr(Access.of_environment())
 
 
 @pytest.mark.parametrize("variable", ["TRACECHECK_CA_FILE", "TRACECHECK_CLIENT_CERT"])
