@@ -4,12 +4,14 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Ended, Run
 from tests.support.polling import until
+from tracecheck.demo.broker import embedded_broker
 from tracecheck.probe.brokers import Broker, connect
 from tracecheck.probe.events import Event, inject_all, injections
 
@@ -145,6 +147,29 @@ def test_what_cannot_be_is_said_with_its_status(
     ended = observe(*options, within="100ms")
     assert (ended.status, ended.out) == (status, "")
     assert said in ended.err
+
+
+def test_a_broker_that_goes_away_meanwhile_is_said_at_the_end_of_the_window(
+    tracecheck: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracecheck.demo.broker.STOP_TIMEOUT_S", 0.1)
+    with ExitStack() as stack:
+        address = stack.enter_context(embedded_broker())
+
+        def take_away() -> None:
+            try:
+                until(lambda: (tmp_path / "observing").exists())
+                stack.close()
+            finally:
+                (tmp_path / "injected").touch()
+
+        taking = threading.Thread(target=take_away)
+        taking.start()
+        command = ("sh", "-c", AWAIT, str(tmp_path))
+        ended = tracecheck("observe", "orders", "--broker", f"kafka={address}", "--within", "300ms", "--", *command)
+        taking.join()
+    assert (ended.status, ended.out) == (4, "")
+    assert "Kafka" in ended.err
 
 
 @pytest.mark.service("rabbitmq")

@@ -1,6 +1,7 @@
 """Each adapter keeps the contract on a real broker, and what is peculiar to it."""
 
 import socket
+import threading
 from collections.abc import Callable, Iterator
 
 import pika
@@ -10,11 +11,14 @@ from kafka.admin import KafkaAdminClient, NewPartitions, NewTopic
 from kafka.structs import OffsetAndMetadata
 
 from tests.probe.broker_contract import BrokerContract, read, values
+from tests.services.kafka import SETTINGS
+from tests.services.kafka import kafka_broker as strict_kafka
 from tests.support.polling import until
 from tracecheck.demo.broker import embedded_broker
 from tracecheck.errors import BrokerUnavailable, DestinationMissing, UsageError
 from tracecheck.probe.brokers import SYSTEMS, Outgoing, connect
 from tracecheck.probe.brokers.rabbitmq import RabbitBroker
+from tracecheck.probe.observe import Match, observing
 
 
 class KafkaContract(BrokerContract):
@@ -108,6 +112,56 @@ class TestApacheKafka(KafkaContract):
         assert [one.value for one in seen] == [sent]
         subscription.close()
         broker.close()
+
+
+@pytest.mark.service("kafka")
+def test_a_topic_that_does_not_exist_and_is_not_made_is_said(unique_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SETTINGS, "auto.create.topics.enable", "false")
+    monkeypatch.setattr("tracecheck.probe.brokers.apache_kafka.ACKNOWLEDGE_WITHIN_S", 2.0)
+    with strict_kafka() as address:
+        broker = connect("kafka", address)
+        with pytest.raises(DestinationMissing, match=f"has no topic '{unique_name}'"):
+            broker.publish(Outgoing(destination=unique_name, value=b"1"))
+        broker.close()
+
+
+@pytest.mark.service("kafka")
+def test_a_group_that_rebalances_keeps_nobody_from_watching_or_asking_for_its_offsets(
+    kafka_broker: str, unique_name: str
+) -> None:
+    broker, ended = connect("kafka", kafka_broker), threading.Event()
+    members: list[KafkaConsumer] = []
+    handled: list[bytes] = []
+    admin = KafkaAdminClient(bootstrap_servers=kafka_broker)
+    admin.create_topics([NewTopic(unique_name, num_partitions=2, replication_factor=1)])
+    admin.close()
+
+    def consume() -> None:
+        member = KafkaConsumer(
+            unique_name, bootstrap_servers=kafka_broker, group_id=unique_name, auto_offset_reset="earliest"
+        )
+        members.append(member)
+        while not ended.is_set():
+            handled.extend(record.value for records in member.poll(50).values() for record in records)
+        member.close()
+
+    threads = [threading.Thread(target=consume) for _ in range(3)]
+    with observing(broker, [unique_name]) as observer:
+        for number, thread in enumerate(threads):
+            thread.start()  # each one that joins begins a rebalance
+            until(lambda number=number: (len(members) > number and members[number].assignment()) or number == 2)
+            for sent in range(10):
+                broker.publish(Outgoing(destination=unique_name, key=b"%d" % sent, value=b"%d-%d" % (number, sent)))
+            broker.group_offsets(unique_name)
+        observer.expect(Match(destination=unique_name), 30, exactly=30, settle_s=0.2)
+        until(lambda: len(set(handled)) == 30)
+    ended.set()
+    for thread in threads:
+        thread.join()
+    offsets = broker.group_offsets(unique_name) or {}
+    assert sum(one.committed or 0 for one in offsets.values()) == 30
+    assert sum(one.lag for one in offsets.values()) == 0
+    broker.close()
 
 
 @pytest.mark.service("rabbitmq")

@@ -6,7 +6,7 @@ from functools import cached_property, partial
 from threading import Lock
 from typing import Any, TypeVar
 
-from tracecheck.errors import BrokerUnavailable, UsageError
+from tracecheck.errors import BrokerUnavailable, DestinationMissing, UsageError
 from tracecheck.probe.brokers.protocol import GroupOffset, Outgoing, Published, Subscription
 from tracecheck.probe.brokers.reach import require_listener
 
@@ -51,6 +51,7 @@ class KafkaBroker:
             report = self._acknowledged(sent)
         except (self._fault, ValueError, OSError) as fault:
             require_listener("Kafka", self._address)
+            self._require_topic(message.destination)
             raise self._unavailable(fault) from fault
         return Published(partition=str(report.partition), offset=report.offset)
 
@@ -94,6 +95,13 @@ class KafkaBroker:
                 if name in self.__dict__:
                     client = self.__dict__.pop(name)
                     client.close()
+
+    def _require_topic(self, topic: str) -> None:
+        with self._opening:
+            topics: list[str] = self._patiently(self._admin.list_topics)
+        if topic not in topics:
+            msg = f"Kafka at {self._address} has no topic {topic!r} and makes none of itself; create it first"
+            raise DestinationMissing(msg)
 
     def _acknowledged(self, sent: Any) -> Any:
         # The client goes on trying when nobody listens any more; that is not worth its whole patience.
