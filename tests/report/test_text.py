@@ -19,6 +19,7 @@ from tests.support.findings import (
 )
 from tracecheck.model import Cause, Verdict
 from tracecheck.report import Look, render, sentence
+from tracecheck.report.sentences import open_first
 from tracecheck.report.text import MAX_BLOCKS, block
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -139,3 +140,32 @@ def test_the_offending_span_is_shown_beside_the_last_good_one() -> None:
     assert any("seen: orders[0]@41 failed in billing" in line and "CardDeclined" in line for line in lines)
     same = replace(told, span=SENT, last_good=SENT)
     assert not any("seen:" in line for line in block(result(same), same, Look())[1:])
+
+
+OPENED = {
+    Cause.FORBIDDEN: "open billing first",
+    Cause.UNEXPECTED: "open audit first",
+    Cause.NOT_SENT: "open shipping first",
+    Cause.SEND_FAILED: "open checkout first",
+    Cause.DUPLICATE_SEND: "open checkout first",
+    Cause.BATCH_FAN_IN: None,
+    Cause.STALE_CONTEXT: None,
+    Cause.CLOCK_SKEW: None,
+}
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_a_reader_who_does_not_know_the_system_is_told_which_service_to_open_first(cause: Cause) -> None:
+    told = block(result(finding(cause)), finding(cause), Look())[1]
+    expected = OPENED.get(cause, "open billing first")
+    if expected is None:
+        assert " first" not in told
+    else:
+        assert told.endswith(f"; {expected}")
+
+
+def test_clocks_to_compare_are_named_and_a_group_stands_for_its_unknown_service() -> None:
+    skewed = replace(finding(Cause.CLOCK_SKEW), verdict=Verdict.INCONCLUSIVE)
+    assert open_first(skewed) == "compare the clocks of checkout and billing first"
+    unknown = replace(finding(Cause.NOT_CONSUMED), service=None)
+    assert open_first(unknown) == "open the service of group billing first"

@@ -144,6 +144,26 @@ def _reason(finding: Finding) -> Iterator[str]:
         yield f"seen: {did(finding.span)}"
 
 
+_DID_IT = (Cause.FORBIDDEN, Cause.UNEXPECTED)
+
+
+def open_first(finding: Finding) -> str | None:
+    """Whose logs and code to look at first, for a reader who does not know the system; None where nothing is wrong."""
+    if finding.verdict is Verdict.PASS:
+        return None
+    span, last = finding.span, finding.last_good
+    if finding.code is Cause.CLOCK_SKEW and span is not None and last is not None:
+        return f"compare the clocks of {terminal(last.service)} and {terminal(span.service)} first"
+    service = span.service if span is not None and finding.code in _DID_IT else finding.service
+    if service is None and finding.consumer_group is not None:
+        return f"open the service of group {terminal(finding.consumer_group)} first"
+    service = service or (span or last or _NOBODY).service
+    return f"open {terminal(service)} first" if service else None
+
+
+_NOBODY = SpanBrief(trace_id="", span_id="", service="", name="", start_unix_nano=0, end_unix_nano=0)
+
+
 def _late(finding: Finding) -> str:
     if segment := _detail(finding, "segment"):
         return f"{_who(finding)} did it, and its {segment} took {duration(finding.measured_ns)}"

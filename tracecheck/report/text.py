@@ -53,7 +53,7 @@ def block(result: Result, finding: Finding | None, look: Look) -> list[str]:
 def finding_lines(finding: Finding, completeness: Completeness | None) -> list[str]:
     """The lines below a headline, at most eleven. `completeness` stands in where the finding has none of its own."""
     return [
-        _line("cause", sentences.explanation(finding)),
+        _line("cause", _cause(finding)),
         *_facts(finding),
         _line("last good", sentences.last_good(finding)),
         _line("looked for", sentences.looked_for(finding)),
@@ -85,6 +85,11 @@ def _to_tell(result: Result, look: Look) -> Iterator[Finding | None]:
     yield from grave
     if look.verbose:
         yield from (finding for finding in result.findings if finding.verdict is Verdict.PASS)
+
+
+def _cause(finding: Finding) -> str:
+    first = sentences.open_first(finding)
+    return sentences.explanation(finding) + (f"; {first}" if first else "")
 
 
 def _facts(finding: Finding) -> Iterator[str]:
