@@ -8,7 +8,8 @@ import pytest
 from tests.support.polling import until
 from tests.support.seen import FakeSubscription, message
 from tracecheck.errors import BrokerUnavailable, StoreUnavailable, UsageError
-from tracecheck.probe.brokers import Outgoing, connect
+from tracecheck.probe.brokers import Outgoing, Seen, connect
+from tracecheck.probe.claim import Claim
 from tracecheck.probe.observe import Match, NotObserved, Observer, Unsure, observing
 from tracecheck.probe.wait import await_until
 from tracecheck.store import Store, open_store
@@ -57,6 +58,27 @@ def test_an_observer_polls_only_the_broker_and_wakes_who_waits_on_arrival(
         return bool(observer.seen)
 
     assert await_until(seen, at_most_s=LONG_S, wake=observer)
+    assert looks == 2
+
+
+def test_a_message_of_others_wakes_nobody_who_waits_for_his_own(
+    bus: FakeSubscription, observer: Observer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+    enough = Claim.enough
+
+    def counted(claim: Claim, found: tuple[Seen, ...]) -> bool:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            for number in range(50):
+                bus.deliver(message("refunds", offset=number))
+                until(lambda number=number: len(observer.seen) > number)
+            bus.deliver(message("orders"))
+        return enough(claim, found)
+
+    monkeypatch.setattr(Claim, "enough", counted)
+    assert len(observer.expect(ORDERS, LONG_S)) == 1
     assert looks == 2
 
 
@@ -140,6 +162,20 @@ def test_a_broker_that_is_lost_ends_every_wait_at_once(bus: FakeSubscription, ob
     assert until(lambda: bus.closed)
     with pytest.raises(BrokerUnavailable):
         observer.close()
+
+
+def test_a_function_that_fails_in_a_match_fails_the_one_who_gave_it_and_nobody_else(
+    bus: FakeSubscription, observer: Observer
+) -> None:
+    bus.deliver(message("orders"))
+    with pytest.raises(ZeroDivisionError):
+        observer.expect(Match(where={"id": lambda _: 1 / 0}), LONG_S)
+    assert len(observer.expect(ORDERS, LONG_S)) == 1
+
+
+def test_what_is_no_path_is_refused_before_anything_is_seen(observer: Observer) -> None:
+    with pytest.raises(UsageError, match="is no JSON path"):
+        observer.expect(Match(where={"items[": 1}), LONG_S)
 
 
 @pytest.mark.parametrize("claims", [{"exactly": 1, "none": True}, {"at_least": -1}, {"exactly": 1, "at_least": 1}])

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote
 
 from tracecheck.probe.brokers.protocol import Headers, Seen
@@ -21,6 +22,7 @@ class Carried:
     event_id: str | None = None
 
 
+@lru_cache(maxsize=4096)
 def carried(seen: Seen) -> Carried:
     """Reads the headers, names in any case, the last of a name. Never raises; what is malformed counts as absent."""
     headers = texts(seen.headers)

@@ -9,6 +9,7 @@ from tracecheck.errors import TracecheckError
 from tracecheck.probe.bell import Bell
 from tracecheck.probe.brokers.protocol import Broker, Seen, Subscription
 from tracecheck.probe.claim import Claim, NotObserved, Unsure
+from tracecheck.probe.json_path import path_of
 from tracecheck.probe.match import Match
 from tracecheck.probe.records import store_records
 from tracecheck.probe.wait import SYSTEM, Clock, NotReached, await_until
@@ -65,6 +66,8 @@ class Observer:
         self._store, self._run_id, self._name, self._clock = store, run_id, name, clock
         self._bell = Bell()
         self._seen: list[Seen] = []
+        self._lookouts: list[_Lookout] = []
+        self._counting = threading.Lock()
         self._fault: Exception | None = None
         self._requests: list[_CatchUp] = []
         self._closing = False
@@ -115,9 +118,16 @@ class Observer:
         exist, a broker that did not let us catch up), `BrokerUnavailable` when the broker was lost.
         """
         claim = Claim.of(match, exactly=exactly, at_least=at_least, none=none)
+        for path in match.where:
+            path_of(path)
+        with self._looking_out(match) as lookout:
+            return self._judged(claim, lookout, within_s, settle_s)
 
+    def _judged(self, claim: Claim, lookout: "_Lookout", within_s: float, settle_s: float | None) -> tuple[Seen, ...]:
         def look() -> tuple[Seen, ...]:
-            found = self.matching(match)
+            if fault := self._fault or lookout.fault:
+                raise fault
+            found = tuple(lookout.found)
             if claim.too_many(found):
                 raise claim.unmet(found, self.seen, self.missing(), within_s)
             return found
@@ -129,7 +139,7 @@ class Observer:
                 at_most_s=within_s,
                 until=lambda found: not lasting and claim.enough(found),
                 hold_s=0.0 if claim.most is None else settle_s or 0.0,
-                wake=self,
+                wake=lookout.bell,
                 clock=self._clock,
             )
             if claim.most is None:
@@ -141,7 +151,7 @@ class Observer:
         if not claim.enough(found):
             raise claim.unmet(found, self.seen, self.missing(), within_s)
         if claim.most is not None:
-            self._require_certainty(match, caught_up)
+            self._require_certainty(claim.match, caught_up)
         return found
 
     def catch_up(self, timeout_s: float = CATCH_UP_S) -> bool:
@@ -176,16 +186,33 @@ class Observer:
         finally:
             for request in self._requests:
                 request.done.set()
-            self._bell.ring()
             self._leave()
+            with self._counting:
+                for bell in (self._bell, *(lookout.bell for lookout in self._lookouts)):
+                    bell.ring()
 
     def _take(self, arrived: list[Seen]) -> None:
         if not arrived:
             return
-        self._seen.extend(arrived)
+        with self._counting:
+            self._seen.extend(arrived)
+            for lookout in self._lookouts:
+                lookout.take(arrived)
         self._bell.ring()
         if self._store is not None:
             store_records(self._store, arrived, observer=self._name, run_id=self._run_id)
+
+    @contextmanager
+    def _looking_out(self, match: Match) -> "Iterator[_Lookout]":
+        lookout = _Lookout(match)
+        with self._counting:
+            lookout.take(self._seen)
+            self._lookouts.append(lookout)
+        try:
+            yield lookout
+        finally:
+            with self._counting:
+                self._lookouts.remove(lookout)
 
     def _answer(self, request: "_CatchUp") -> None:
         left_s = request.deadline - time.monotonic()
@@ -205,6 +232,25 @@ class Observer:
             raise Unsure(f"cannot tell whether there is another {match.describe()}: the broker has more to read")
         if missing := [name for name in self.missing() if match.destination in (None, name)]:
             raise Unsure(f"cannot tell whether there is {match.describe()}: {', '.join(missing)} does not exist")
+
+
+class _Lookout:
+    """The messages that one expectation is about. Only they wake it: many may wait on one bus."""
+
+    def __init__(self, match: Match) -> None:
+        self._match = match
+        self.found: list[Seen] = []
+        self.fault: Exception | None = None
+        self.bell = Bell()
+
+    def take(self, arrived: Sequence[Seen]) -> None:
+        try:
+            meant = [seen for seen in arrived if self._match.difference(seen) is None]
+        except Exception as fault:  # noqa: BLE001 - of a function in the match: whoever gave it has to know
+            self.fault, meant = fault, []
+        self.found.extend(meant)
+        if meant or self.fault is not None:
+            self.bell.ring()
 
 
 class _CatchUp:
