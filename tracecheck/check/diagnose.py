@@ -11,9 +11,11 @@ from importlib import resources
 from typing import Any
 
 from tracecheck.chains import load, refresh, surroundings
+from tracecheck.chains.refresh import CORRELATION_TRACE_CAP
 from tracecheck.chains.surroundings import Surroundings
 from tracecheck.check.completeness import completeness, of_group
-from tracecheck.check.scene import at, message_name
+from tracecheck.check.index import lost_side
+from tracecheck.check.scene import at, message_name, spoken
 from tracecheck.check.verdict import if_absent
 from tracecheck.config import DEFAULT_SETTLE_NS
 from tracecheck.model import Basis, Cause, Finding, SpanBrief, Verdict
@@ -22,6 +24,9 @@ from tracecheck.store import Store
 _FAILS = (Cause.PROCESSING_FAILED, Cause.SEND_FAILED, Cause.NOT_CONSUMED)
 _SAYS = (Cause.CONTEXT_LOST, Cause.DUPLICATE_DELIVERY, Cause.DUPLICATE_SEND, Cause.STALE_CONTEXT, Cause.BATCH_FAN_IN)
 """Worth saying, and harmless until an expectation forbids it. Everything else is a doubt about the evidence."""
+
+
+_FLAGS = "select flags from span_rows where trace_id = $trace_id::uuid and span_id = $span_id::ubigint limit 1"
 
 
 def diagnose(
@@ -38,7 +43,10 @@ def diagnose(
     around = surroundings(store, run_id)
     parameters = {"chain_id": chain_id, "run_id": run_id}
     found = [_of_hop(row) for row in store.query(_sql("hop_findings"), parameters).to_pylist()]
-    found += [_of_chain(row) for row in store.query(_sql("chain_findings"), parameters).to_pylist()]
+    found += [_of_chain(store, row) for row in store.query(_sql("chain_findings"), parameters).to_pylist()]
+    found += [_skew(row) for row in store.query(_sql("skews"), parameters).to_pylist()]
+    constants = parameters | {"cap": CORRELATION_TRACE_CAP}
+    found += [_constant(row) for row in store.query(_sql("constants"), constants).to_pylist()]
     found += [_left_out(row, around, settle_ns) for row in store.query(_sql("left_out"), parameters).to_pylist()]
     order = list(Verdict)
     return sorted(found, key=lambda one: (-order.index(one.verdict), -one.count, one.code, one.chain_id or ""))
@@ -48,7 +56,6 @@ def _of_hop(row: Mapping[str, Any]) -> Finding:
     code = Cause(row["code"])
     producer, consumer = _brief(row["producer"]), _brief(row["consumer"])
     sending = code in (Cause.SEND_FAILED, Cause.DUPLICATE_SEND)
-    skewed = row["skew_ns"] if code is Cause.CLOCK_SKEW else None
     return Finding(
         code=code,
         verdict=_verdict(code),
@@ -59,26 +66,69 @@ def _of_hop(row: Mapping[str, Any]) -> Finding:
         consumer_group=None if sending else row["consumer_group"],
         span=producer if sending else consumer,
         last_good=None if sending else producer,
-        measured_ns=skewed,
         evidence=_since(row),
         detail=_times(row),
         count=row["count"],
     )
 
 
-def _of_chain(row: Mapping[str, Any]) -> Finding:
+def _of_chain(store: Store, row: Mapping[str, Any]) -> Finding:
     code = Cause(row["code"])
+    origin = _brief(row["origin"])
+    side = _lost_side(store, origin) if code is Cause.ORPHAN and origin is not None else ()
     return Finding(
         code=code,
         verdict=_verdict(code),
         chain_id=row["chain_id"],
         correlation_id=row["correlation_id"],
         service=row["service"],
-        span=_brief(row["origin"]),
-        evidence=_since(row),
+        span=origin,
+        evidence=(*side, *_since(row)),
         detail=_times(row),
         count=row["count"],
     )
+
+
+def _skew(row: Mapping[str, Any]) -> Finding:
+    """Of one pair of hosts: by how much at least their clocks differ."""
+    ahead, behind = row["producer_host"], row["consumer_host"]
+    consumer = _brief(row["consumer"])
+    return Finding(
+        code=Cause.CLOCK_SKEW,
+        verdict=_verdict(Cause.CLOCK_SKEW),
+        chain_id=row["chain_id"],
+        correlation_id=row["correlation_id"],
+        service=consumer.service if consumer is not None else None,
+        destination=row["destination"],
+        consumer_group=row["consumer_group"],
+        span=consumer,
+        last_good=_brief(row["producer"]),
+        measured_ns=-row["ahead_ns"],
+        evidence=(f"the clock of {ahead} is at least {spoken(row['ahead_ns'])} ahead of {behind}'s", *_since(row)),
+        detail=_times(row) | {"producer_host": ahead, "consumer_host": behind},
+        count=row["count"],
+    )
+
+
+def _constant(row: Mapping[str, Any]) -> Finding:
+    """A correlation id that is on too many traces to tell them apart."""
+    return Finding(
+        code=Cause.AMBIGUOUS,
+        verdict=Verdict.PASS,
+        correlation_id=row["correlation_id"],
+        evidence=(
+            f"correlation id {row['correlation_id']} is on {row['traces']} traces, over the cap of "
+            f"{CORRELATION_TRACE_CAP}: it joins nothing",
+        ),
+        detail={"traces": row["traces"], "cap": CORRELATION_TRACE_CAP},
+        count=row["traces"],
+    )
+
+
+def _lost_side(store: Store, origin: SpanBrief) -> tuple[str, ...]:
+    rows = store.query(_FLAGS, {"trace_id": origin.trace_id, "span_id": int(origin.span_id, 16)}).to_pylist()
+    told = lost_side(rows[0]["flags"]) if rows else ""
+    return (told,) if told else ()
 
 
 def _left_out(row: Mapping[str, Any], around: Surroundings, settle_ns: int) -> Finding:

@@ -17,6 +17,10 @@ Key = tuple[str, str]
 
 RANKS = {evidence: evidence.rank for evidence in Evidence}
 
+FLAG_HAS_IS_REMOTE = 0x100
+FLAG_IS_REMOTE = 0x200
+"""OTLP `SpanFlags`: whether the span says of its parent if it is remote, and if so that it is."""
+
 NEVER_ARRIVED = "span never arrived"
 """The error of an attempt that `chains` knows only by the children it left."""
 
@@ -228,6 +232,15 @@ class Index:
             destination=ordered[0].destination,
             event_id=self.event_id(key_of(ordered[0])),
         )
+
+
+def lost_side(flags: int) -> str:
+    """On which side the absent parent of a span was lost, by its OTLP flags; empty where they do not say."""
+    if not flags & FLAG_HAS_IS_REMOTE:
+        return ""
+    if flags & FLAG_IS_REMOTE:
+        return "its parent was remote: the span of the service before it was lost"
+    return "its parent was local: a span of the same process was lost"
 
 
 def repeats(unit: Unit) -> tuple[SpanBrief, ...]:

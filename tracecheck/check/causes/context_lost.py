@@ -1,7 +1,7 @@
 """`context_lost` and `orphan`: a step came, but not by the trace context."""
 
 from tracecheck.check.follow import Followed
-from tracecheck.check.index import Unit, ancestors, brief_of, key_of
+from tracecheck.check.index import Unit, ancestors, brief_of, key_of, lost_side
 from tracecheck.check.scene import Case, message_name
 from tracecheck.check.verdict import if_absent
 from tracecheck.model import Cause, Evidence, Finding, SpanBrief, Verdict
@@ -16,12 +16,13 @@ def refused(case: Case, followed: Followed) -> Finding:
         return if_absent(_partial(case, followed.partial[0]), case.scene.completeness, accepted_basis)
     unit = followed.loose[0]
     if lost := dangling(case, unit):
+        side = lost_side(case.scene.index.spans[key_of(lost)].flags)
         return case.finding(
             Cause.ORPHAN,
             Verdict.INCONCLUSIVE,
             service=unit.service,
             span=lost,
-            evidence=(f"{lost.name} of {lost.service} names a cause that was never stored",),
+            evidence=tuple(filter(None, (f"{lost.name} of {lost.service} names a cause that was never stored", side))),
             completeness=case.scene.completeness,
         )
     return if_absent(_lost(case, unit, Verdict.FAIL), case.scene.completeness, accepted_basis)

@@ -5,7 +5,6 @@ with listed as (
         coalesce(h.consumer_service, h.attempt_spans[1].service) as consumer_service,
         coalesce(h.consumer_group, h.consumer_service, h.attempt_spans[1].service) as consumer_group,
         coalesce(h.consumer_start_unix_nano, h.producer_start_unix_nano) as at_unix_nano,
-        h.attempt_spans[1].start_unix_nano - h.producer_start_unix_nano as skew_ns,
         case when h.producer_trace_id is not null then struct_pack(
             trace_id := replace(h.producer_trace_id::varchar, '-', ''),
             span_id := lpad(lower(hex(h.producer_span_id)), 16, '0'),
@@ -25,11 +24,11 @@ with listed as (
         and ($run_id::varchar is null or list_contains(c.run_ids, $run_id))
         and (len(h.findings) > 0 or h.outcome = 'unobserved')
 ), coded as (
-    select *, unnest(findings) as code from listed
+    select * from (select *, unnest(findings) as code from listed) where code <> 'clock_skew'  -- see skews.sql
     union all
     select *, 'consumer_span_missing' from listed where outcome = 'unobserved'
 ), found as (
-    select code, chain_id, correlation_id, destination, at_unix_nano, skew_ns, producer, consumer,
+    select code, chain_id, correlation_id, destination, at_unix_nano, producer, consumer,
         case when is_send then producer_service else consumer_service end as service,
         case when not is_send then consumer_group end as consumer_group
     from (select *, code in ('send_failed', 'duplicate_send') as is_send from coded)
