@@ -1,9 +1,9 @@
 """Orders by the million, made in SQL straight into a store's span rows: the load of the analysis benchmark.
 
 One order is 24 spans of eight services in three or four traces, with six steps across the broker: placed (send orders),
-reserved (process orders, inventory), charged (process orders, billing, by link in a trace of its own), shipped (send
-shipments), notified (process shipments, mailer) and booked (process payments, ledger). A quarter of the charges are
-handled in batches of eight under one poll trace. `failing` is the share of orders with a fault: its charge never
+reserved (process orders, inventory), charged (process orders, billing, by link in a trace of its own), packed (process
+reservations, shipping), notified (process shipments, mailer) and booked (process payments, ledger). A quarter of the
+charges are handled in batches of eight under one poll trace. `failing` is the share of orders with a fault: its charge never
 happened, its reservation ended in error, or its shipment was sent too late.
 """
 
@@ -23,8 +23,8 @@ steps:
   placed:   {send: orders, service: checkout}
   reserved: {process: orders, group: inventory, after: placed, within: 2s}
   charged:  {process: orders, group: billing, after: placed, within: 3s}
-  shipped:  {send: shipments, after: reserved, within: 2s}
-  notified: {process: shipments, group: mailer, after: shipped, within: 2s}
+  packed:   {process: reservations, group: shipping, after: reserved, within: 2s}
+  notified: {process: shipments, group: mailer, after: packed, within: 2s}
   booked:   {process: payments, group: ledger, after: charged, within: 3s}
 """
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tracecheck.expect import Pattern, Role
 from tracecheck.store import Reader
 
-_OF_ROLE = {
+OF_ROLE = {
     Role.SEND: "select chain_number from message_rows where destination = $target",
     Role.PROCESS: "select chain_number from hop_rows where destination = $target and outcome <> 'undelivered'",
     Role.SPAN: """
@@ -19,6 +19,7 @@ _OF_ROLE = {
         join span_rows s on s.trace_id = p.trace_id and s.span_id = p.span_id
         where s.kind = 3 and s.operation is null and $target is not null""",
 }
+"""Numbers of the chains with a match, by role; `$target` is the pattern's."""
 
 _CHOSEN = """
     select chain_id from chain_rows
@@ -47,7 +48,7 @@ def chains_with(
         "run_id": run_id,
         "among": None if among is None else list(among),
     }
-    ids: list[str] = store.query(_CHOSEN.format(of_role=_OF_ROLE[pattern.role]), parameters)["chain_id"].to_pylist()
+    ids: list[str] = store.query(_CHOSEN.format(of_role=OF_ROLE[pattern.role]), parameters)["chain_id"].to_pylist()
     return ids
 
 

@@ -11,6 +11,7 @@ from tracecheck.check.completeness import completeness
 from tracecheck.check.evaluate import evaluate
 from tracecheck.check.match import describe_pattern
 from tracecheck.check.no_anchor import anchor_lost, anchor_may_be_lost, forbidden_elsewhere
+from tracecheck.check.sift import sift
 from tracecheck.check.verdict import if_absent
 from tracecheck.config import DEFAULT_SETTLE_NS
 from tracecheck.expect import Expectation, Pattern
@@ -19,6 +20,9 @@ from tracecheck.store import Store
 
 BATCH = 256
 """Chains evaluated between two looks at the store: as many as `load_many` reads at once."""
+
+SIFT_FROM = 1_000
+"""From so many chains in the store on, plain passes are proven in bulk and counted (`passed_by_sift`), not listed."""
 
 
 def check_store(
@@ -45,15 +49,23 @@ def check_store(
         around = replace(around, as_of_unix_nano=now_unix_nano)
     among = None if needle is None else find(store, needle)
     results: list[Result] = []
+    passed = 0
     for expectation in expectations:
-        found = list(_check_one(store, expectation, around, run_id, among, settle_ns))
+        sifted = None
+        if among is None and _count_chains(store) >= SIFT_FROM:
+            sifted = sift(store, expectation, basis=basis_of(expectation, around, settle_ns).basis, run_id=run_id)
+        passed_here = 0 if sifted is None else sifted.passed
+        chosen = None if sifted is None else sifted.others
+        found = list(_check_one(store, expectation, around, run_id, among, settle_ns, chosen))
         results += found
-        results += instances(expectation, around, found, settle_ns)
+        results += instances(expectation, around, found, settle_ns, more=passed_here)
+        passed += passed_here
     return CheckReport(
-        verdict=Verdict.merge([result.verdict for result in results]),
+        verdict=Verdict.merge([*(result.verdict for result in results), *([Verdict.PASS] if passed else [])]),
         results=tuple(results),
         as_of_unix_nano=around.as_of_unix_nano,
-        matched=any(result.chain_id is not None or result.findings for result in results),
+        matched=passed > 0 or any(result.chain_id is not None or result.findings for result in results),
+        passed_by_sift=passed,
     )
 
 
@@ -64,8 +76,12 @@ def _check_one(
     run_id: str | None,
     among: Sequence[str] | None,
     settle_ns: int | None,
+    chosen: Sequence[str] | None,
 ) -> Iterator[Result]:
-    chain_ids = chains_with(store, expectation.anchor.pattern, run_id=run_id, among=among)
+    def with_anchor() -> list[str]:
+        return chains_with(store, expectation.anchor.pattern, run_id=run_id, among=among)
+
+    chain_ids = with_anchor() if chosen is None else chosen
     for start in range(0, len(chain_ids), BATCH):
         batch = chain_ids[start : start + BATCH]
         quiet = last_ingest(store, batch) if run_id is None else {}
@@ -80,7 +96,9 @@ def _check_one(
                 quiet_since_unix_nano=quiet.get(wide.chain_id),
                 among=own,
             )
-    yield from _without_anchor(store, expectation, around, run_id, among, settle_ns, set(chain_ids))
+    if (run_id is not None and expectation.never) or anchor_may_be_lost(around, expectation):
+        seen = set(chain_ids if chosen is None else with_anchor())
+        yield from _without_anchor(store, expectation, around, run_id, among, settle_ns, seen)
 
 
 def _without_anchor(
@@ -108,27 +126,27 @@ def _without_anchor(
 
 
 def instances(
-    expectation: Expectation, around: Surroundings, found: Sequence[Result], settle_ns: int | None
+    expectation: Expectation, around: Surroundings, found: Sequence[Result], settle_ns: int | None, *, more: int = 0
 ) -> list[Result]:
-    """What is to say about the number of instances: none at all, or fewer than asked for."""
+    """What is to say about the number of instances (`more` beside those found): none, or fewer than asked for."""
     basis = basis_of(expectation, around, settle_ns)
-    instances = [result for result in found if result.steps]
-    if instances and len(instances) >= expectation.at_least:
+    opened = more + sum(1 for result in found if result.steps)
+    if opened and opened >= expectation.at_least:
         return []
-    if not instances and expectation.seed is None:
+    if not opened and expectation.seed is None:
         return [_without_chain(expectation, around, basis, None)]
     anchor = expectation.anchor
     expected = describe_pattern(anchor.pattern)
     finding = Finding(
-        code=Cause.TOO_FEW if instances else Cause.NOT_SENT,
+        code=Cause.TOO_FEW if opened else Cause.NOT_SENT,
         verdict=Verdict.FAIL,
         step=anchor.name,
         service=anchor.pattern.service,
         destination=anchor.pattern.target,
         expected=f"{expectation.at_least} times {expected}" if expectation.at_least > 1 else expected,
         looked_in=f"run {around.run_id}" if around.run_id else "all chains stored",
-        evidence=(f"found {len(instances)} of at least {expectation.at_least} instances",),
-        detail={"found": len(instances), "at_least": expectation.at_least},
+        evidence=(f"found {opened} of at least {expectation.at_least} instances",),
+        detail={"found": opened, "at_least": expectation.at_least},
     )
     return [_without_chain(expectation, around, basis, if_absent(finding, basis, expectation.completeness))]
 
@@ -150,3 +168,7 @@ def basis_of(expectation: Expectation, around: Surroundings, settle_ns: int | No
     """How complete the evidence is as a whole, by the expectation's settle time unless another is given."""
     settle = settle_ns if settle_ns is not None else expectation.settle_ns
     return completeness(around, DEFAULT_SETTLE_NS if settle is None else settle)
+
+
+def _count_chains(store: Store) -> int:
+    return int(store.query("select count(*) as chains from chain_rows")["chains"][0].as_py())
