@@ -3,14 +3,15 @@
 The yardstick decodes the same bodies and inserts them with DuckDB's own insert on two threads, without network, journal
 or comparison with stored rows. The receiver is a process of its own; eight clients send 512 spans at a time over kept
 connections, and every request counts from its first byte to its acknowledgement. Rates are wall time: both use all the
-cores there are. `python -m tests.benchmarks.bench_receiver [SPANS] [CLIENTS] [JOINED]`: with JOINED, so many requests
-are sent as one, which with many clients is a flood beyond the budget of bytes.
+cores there are. `python -m tests.benchmarks.bench_receiver [SPANS] [CLIENTS] [JOINED] [BUDGET]`: with JOINED, so many
+requests are sent as one, which with many clients is a flood beyond the budget (MiB of requests in flight, and half
+as many again of decoded rows).
 """
 
 # ruff: noqa: T201 - a benchmark prints
 
+import http.client
 import resource
-import socket
 import statistics
 import subprocess
 import sys
@@ -27,18 +28,19 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from tests.benchmarks.traffic import bodies
 from tracecheck.config import Listen
-from tracecheck.receiver import decoder_form, start_receiver
+from tracecheck.receiver import ReceiverOptions, decoder_form, start_receiver
 from tracecheck.receiver.decode_columns import Batch
+from tracecheck.receiver.options import MIB
 from tracecheck.store import open_store
 from tracecheck.store.files import connect, create
 
 ROW_GROUP = 122_880
 SPANS = 8 * ROW_GROUP
 CLIENTS = 8
+BUDGET_MIB = ReceiverOptions().inflight_bytes // MIB
 BASE_SPANS = 24 * 512
 GOAL = 0.5
 TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
-HEAD = "POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: {}\r\n\r\n"
 INSERT = """
     insert into span_rows by name
     select *, 1::bigint as ingest_number, 1::bigint as ingested_unix_nano, false as conflicting from batch"""
@@ -47,10 +49,10 @@ INSERT = """
 def main() -> None:
     """Prints the rates, their ratio to the yardstick, latencies, and memory."""
     if sys.argv[1:2] == ["--receive"]:
-        receive(Path(sys.argv[2]))
+        receive(Path(sys.argv[2]), int(sys.argv[3]))
         return
     given = [int(each) for each in sys.argv[1:]]
-    spans, clients, joined = (*given, *(SPANS, CLIENTS, 1)[len(given) :])
+    spans, clients, joined, budget_mib = (*given, *(SPANS, CLIENTS, 1, BUDGET_MIB)[len(given) :])
     sent = distinct_bodies(spans)
     wire = sum(map(len, sent))
     print(f"{spans:,} spans in {len(sent):,} requests, {wire / spans:.0f} bytes a span; decoder: {decoder_form()}")
@@ -60,16 +62,18 @@ def main() -> None:
     print(f"two threads decode and insert alone      {rate:>9,.0f} spans/s 100%; {cpu_us:.1f} us of CPU a span")
     requests = [b"".join(sent[first : first + joined]) for first in range(0, len(sent), joined)]
     for protocol, client in {"HTTP": http_client, "gRPC": grpc_client}.items():
-        measure(protocol, client, requests, spans, clients, rate)
+        measure(protocol, client, requests, spans, clients, budget_mib, rate)
     for location in ("a file", ":memory:"):
         seen_after(location)
 
 
-def measure(protocol: str, client: "Client", sent: Sequence[bytes], spans: int, clients: int, yardstick: float) -> None:
+def measure(
+    protocol: str, client: "Client", sent: Sequence[bytes], spans: int, clients: int, budget_mib: int, yardstick: float
+) -> None:
     """Sends everything to a receiver of its own, and prints what came of it."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "t.duckdb"
-        command = [sys.executable, "-m", "tests.benchmarks.bench_receiver", "--receive", str(path)]
+        command = [sys.executable, "-m", "tests.benchmarks.bench_receiver", "--receive", str(path), str(budget_mib)]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         endpoints = dict(zip(("gRPC", "HTTP"), process.stdout.readline().split(), strict=True))
@@ -204,29 +208,28 @@ def send_all(
 
 
 def http_client(address: str, take: Take) -> tuple[list[float], int]:
-    """One kept connection. A refused request is sent again after a tenth of a second."""
-    host, _, port = address.rpartition(":")
+    """One kept connection, made anew where it broke. A refused request is sent again after a tenth of a second."""
     seconds, again = [], 0
-    with socket.create_connection((host, int(port))) as connection:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        answers = connection.makefile("rb")
-        while (body := take()) is not None:
-            began = time.monotonic()
-            head = HEAD.format(len(body)).encode()
-            while True:
-                connection.sendall(head + body)
-                status = int(answers.readline().split()[1])
-                length = 0
-                while line := answers.readline().strip():
-                    name, _, value = line.partition(b":")
-                    length = int(value) if name.lower() == b"content-length" else length
-                answers.read(length)
-                if status == 200:
-                    break
-                again += 1
-                time.sleep(0.1)
-            seconds.append(time.monotonic() - began)
+    connection = http.client.HTTPConnection(address, timeout=120)
+    while (body := take()) is not None:
+        began = time.monotonic()
+        while not _posted(connection, body):
+            again += 1
+            time.sleep(0.1)
+        seconds.append(time.monotonic() - began)
+    connection.close()
     return seconds, again
+
+
+def _posted(connection: http.client.HTTPConnection, body: bytes) -> bool:
+    try:
+        connection.request("POST", "/v1/traces", body, {"Content-Type": "application/x-protobuf"})
+        answer = connection.getresponse()
+        answer.read()
+    except (OSError, http.client.HTTPException):
+        connection.close()
+        return False
+    return answer.status == 200
 
 
 def grpc_client(address: str, take: Take) -> tuple[list[float], int]:
@@ -247,10 +250,11 @@ def grpc_client(address: str, take: Take) -> tuple[list[float], int]:
     return seconds, again
 
 
-def receive(path: Path) -> None:
+def receive(path: Path, budget_mib: int) -> None:
     """The receiver's process: until its standard input ends, then stores everything and says what it took."""
+    options = ReceiverOptions(inflight_bytes=budget_mib * MIB, hot_bytes=budget_mib * MIB * 3 // 2)
     with open_store(str(path)) as store:
-        with start_receiver(store, Listen(grpc_port=0, http_port=0, api_port=0)) as receiver:
+        with start_receiver(store, Listen(grpc_port=0, http_port=0, api_port=0), options=options) as receiver:
             print(urlsplit(receiver.grpc_endpoint).geturl(), receiver.http_endpoint, flush=True)
             started = resource.getrusage(resource.RUSAGE_SELF)
             before = started.ru_utime + started.ru_stime
