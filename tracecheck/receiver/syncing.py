@@ -74,7 +74,7 @@ class Syncing:
         self._metrics.add(journal_syncs=1, journal_sync_seconds=time.monotonic() - began)
         durable = [] if fault else [each for each in written if not self._is_lost(each)]
         if durable:
-            self._on_durable(durable)
+            self._announce(durable)
         answered = {id(waiting) for _, waiting in durable}
         with self._changed:
             for group, waiting in written:
@@ -86,6 +86,12 @@ class Syncing:
                 waiting.done.set_exception(fault or StoreUnavailable("the journal failed meanwhile; send again"))
             else:
                 waiting.done.set_result(None)
+
+    def _announce(self, durable: Sequence[Written]) -> None:
+        try:
+            self._on_durable(durable)
+        except Exception:  # noqa: BLE001 - the requests are durable, and every later one waits for this thread
+            _log.exception("telling of durable spans failed; they are acknowledged all the same")
 
     def _is_lost(self, written: Written) -> bool:
         """Written while a sync ran that then failed: it was cut off with the rest."""
