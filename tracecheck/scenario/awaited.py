@@ -1,12 +1,13 @@
 """The three witnesses of a scenario, awaited together: its chain, the bus, and the state of the world."""
 
+import itertools
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tracecheck.errors import TracecheckError
+from tracecheck.errors import StateUnavailable, TracecheckError
 from tracecheck.expect import Expectation
 from tracecheck.model import CheckReport, Verdict
 from tracecheck.probe.claim import NotObserved, Unsure
@@ -136,6 +137,7 @@ class _Waits:
         asked = self._expectation.state[number]
         within_s = self._within_s(asked.within_ns)
         probe = probe_of(asked, self._ground.places, f"state[{number}]")
+        looks = itertools.count()
         try:
             outcome = await_state(
                 probe,
@@ -145,10 +147,14 @@ class _Waits:
                 store=self._ground.records,
                 run_id=self._run_id,
                 case_id=self._case,
-                fail_fast=self._hopeless,
+                fail_fast=lambda: (
+                    self._hopeless() if next(looks) else None
+                ),  # whatever the chain says, it is asked once
             )
         finally:
             probe.close()
+        if not outcome.met and outcome.samples and (error := outcome.samples[-1].error):
+            raise StateUnavailable(error)
         finding = None if outcome.met else unreached(number, asked, outcome, within_s)
         return Sampled(asked=asked, outcome=outcome, finding=finding)
 
