@@ -109,3 +109,28 @@ def test_check_asks_the_broker_for_its_groups_and_says_when_there_is_none(tracec
     ended = tracecheck("check", "{orders}/order.yaml", "--settle", "0", "--bootstrap-servers", "127.0.0.1:1")
     assert (ended.status, ended.out) == (4, "")
     assert "127.0.0.1:1" in ended.err
+
+
+def test_hops_tell_queue_and_forwarding_on_request(tracecheck: Run) -> None:
+    (hop,) = json.loads(tracecheck("hops", "o-1", "--times", "--output", "json").out)["hops"]
+    assert (hop["outcome"], hop["queue_ns"], hop["forwarding_ns"]) == ("delivered", None, None)
+    assert "queue_ns" not in json.loads(tracecheck("hops", "o-1", "--output", "json").out)["hops"][0]
+    headers, row = tracecheck("hops", "o-1", "--times").out.splitlines()
+    assert headers.split()[4:8] == ["transit", "queue", "processing", "forwarding"]
+    assert row.startswith("orders[0]@41")
+
+
+def test_show_can_correct_clocks_as_a_view(tracecheck: Run, tmp_path: Path) -> None:
+    story = Traces(correlation_id="o-9")
+    sent = story.send("checkout", "orders", at_ms=500, host="a")
+    story.process("billing", "orders", of=sent, at_ms=200, host="b")
+    with open_store(str(tmp_path / "skewed.duckdb")) as store:  # type: ignore[attr-defined]
+        store.append(story.spans)
+    at = ["--store", "{tmp}/skewed.duckdb"]
+    plain, view = tracecheck("show", "o-9", *at), tracecheck("show", "o-9", *at, "--correct-clocks", "1s")
+    assert (plain.err, view.err) == (
+        "",
+        "tracecheck: a view with corrected clocks: 1 of 2 spans are moved\n",
+    )
+    assert plain.out != view.out
+    assert "the clock of a is at least 300 ms ahead of b's" in view.out

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.support.documents import run_document
 from tests.support.good_orders import orders
 from tests.support.shared_data import shared_data
-from tests.support.spans import a_span
+from tests.support.spans import Traces, a_span
 from tracecheck.model import Resource, SpanKind
 from tracecheck.semconv import canonical
 from tracecheck.store import open_store
@@ -47,3 +47,17 @@ def test_a_store_is_examined_as_shown(tmp_path: Path):
     with open_store(str(tmp_path / "spans.duckdb")) as store:
         store.append([canonical(replace(taken, resource=resource))])
     run_document(DOCS / "doctor.md", tmp_path, {})
+
+
+def test_times_are_shown_and_bounded_as_written(tmp_path: Path):
+    told = Traces(correlation_id="o-1")
+    place = {"partition": "0", "offset": 41}
+    sent = told.send("checkout", "orders", at_ms=0, took_ms=5, **place)
+    record_time = told.start_unix_nano + 2_000_000
+    handled = told.process(
+        "billing", "orders", of=sent, at_ms=40, took_ms=20, record_time_unix_nano=record_time, **place
+    )
+    told.send("billing", "payments", under=handled, at_ms=55, took_ms=1)
+    with open_store(str(tmp_path / "orders.duckdb")) as store:
+        store.append(told.spans)
+    run_document(DOCS / "time.md", tmp_path, {})

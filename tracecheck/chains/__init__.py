@@ -5,6 +5,7 @@ shows one chain as a graph; `critical_path`, `timings` and `clock_skews` say whe
 `quiet_for_ns` say what the store knows outside one chain.
 """
 
+from tracecheck.chains.corrected import corrected
 from tracecheck.chains.critical_path import PathSegment, critical_path
 from tracecheck.chains.graph import graph
 from tracecheck.chains.load import load, load_many
@@ -31,6 +32,7 @@ __all__ = [
     "Stage",
     "Surroundings",
     "clock_skews",
+    "corrected",
     "critical_path",
     "find",
     "graph",

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracecheck.cli.options import SINCE, output_option, redact_option, store_option, verbose_option
-from tracecheck.cli.output import emit, table, wants_colour
+from tracecheck.cli.options import DURATION, SINCE, output_option, redact_option, store_option, verbose_option
+from tracecheck.cli.output import emit, say, table, wants_colour
 from tracecheck.cli.reading import current, the_chain
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from tracecheck.chains import HopTiming
     from tracecheck.model import ChainSummary, Finding, Hop
 
 CHAIN = click.argument("chain", required=False)
@@ -40,14 +41,20 @@ def chains(
 @click.argument("chain")
 @verbose_option
 @redact_option
+@click.option(
+    "--correct-clocks",
+    "at_most_ns",
+    type=DURATION,
+    help="Move spans by at most so much to where skewed clocks would have had them; a view, nothing measured changes.",
+)
 @store_option
 @output_option("text", "json", "mermaid")
-def show(chain: str, verbose: bool, no_redact: bool, store: str | None, output: str) -> None:
+def show(chain: str, verbose: bool, no_redact: bool, at_most_ns: int | None, store: str | None, output: str) -> None:
     """Draw one chain: a tree with times, the break marked.
 
     CHAIN is a chain, trace, correlation, run or message id, or a prefix of one.
     """
-    from tracecheck.chains import load
+    from tracecheck.chains import corrected, load
     from tracecheck.check import diagnose as findings_of
     from tracecheck.report import Look, documents, redacted, render_mermaid, render_tree
 
@@ -55,6 +62,9 @@ def show(chain: str, verbose: bool, no_redact: bool, store: str | None, output: 
         chain_id = the_chain(held, chain)
         loaded = load(held, chain_id)
         findings = tuple(findings_of(held, chain_id))
+    if at_most_ns is not None:
+        loaded, moved = corrected(loaded, at_most_ns)
+        say(f"a view with corrected clocks: {moved} of {len(loaded.spans)} spans are moved")
     if not no_redact:
         loaded, findings = redacted(loaded), redacted(findings)
     if output == "json":
@@ -67,16 +77,29 @@ def show(chain: str, verbose: bool, no_redact: bool, store: str | None, output: 
 
 @click.command()
 @CHAIN
+@click.option("--times", is_flag=True, help="Also the time in the queue and until the handler sent something on.")
 @store_option
 @output_option("text", "json")
-def hops(chain: str | None, store: str | None, output: str) -> None:
+def hops(chain: str | None, times: bool, store: str | None, output: str) -> None:
     """List the hops of one chain, or of all: each message at each consumer group."""
     from tracecheck.chains import hops as hops_of
+    from tracecheck.chains import load_many, timings
     from tracecheck.report import documents
 
+    timed = None
     with current(store) as held:
         found = hops_of(held, None if chain is None else the_chain(held, chain))
-    emit(documents.dump(documents.hops(found)) if output == "json" else _hops_table(found))
+        if times:
+            whole = load_many(held, list(dict.fromkeys(hop.chain_id for hop in found)))
+            timed = [timing for each in whole for timing in timings(each)]
+            found = [timing.hop for timing in timed]
+    if output == "json":
+        document = documents.hops(found)
+        for row, timing in zip(document["hops"], timed or (), strict=timed is not None):
+            row |= {"queue_ns": timing.queue_ns, "forwarding_ns": timing.forwarding_ns}
+        emit(documents.dump(document))
+    else:
+        emit(_hops_table(found, timed))
 
 
 @click.command()
@@ -145,11 +168,11 @@ def _chains_table(found: "list[ChainSummary]") -> str:
     return table(headers, rows, right=("duration", "spans", "hops"))
 
 
-def _hops_table(found: "list[Hop]") -> str:
+def _hops_table(found: "list[Hop]", timed: "list[HopTiming] | None" = None) -> str:
     from tracecheck.report.sanitise import terminal
     from tracecheck.report.units import duration
 
-    headers = (
+    headers: tuple[str, ...] = (
         "message",
         "from",
         "group",
@@ -161,7 +184,7 @@ def _hops_table(found: "list[Hop]") -> str:
         "findings",
         "chain",
     )
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             _place(each),
             terminal(each.producer.service if each.producer else "–", 40),
@@ -176,7 +199,13 @@ def _hops_table(found: "list[Hop]") -> str:
         )
         for each in found
     ]
-    return table(headers, rows, right=("transit", "processing", "attempts"))
+    if timed is not None:
+        headers = (*headers[:5], "queue", "processing", "forwarding", *headers[6:])
+        rows = [
+            (*row[:5], duration(timing.queue_ns), row[5], duration(timing.forwarding_ns), *row[6:])
+            for row, timing in zip(rows, timed, strict=True)
+        ]
+    return table(headers, rows, right=("transit", "queue", "processing", "forwarding", "attempts"))
 
 
 def _place(hop: "Hop") -> str:
