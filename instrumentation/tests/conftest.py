@@ -1,10 +1,12 @@
 """A Kafka broker for the whole run, spans in memory for each test, nothing left patched."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
-from tracecheck_instrumentation import health
+from tracecheck_instrumentation import conventions, health
 from tracecheck_instrumentation.testing import CapturedSpans, captured_spans
+
+from instrumentation.tests.otlp_sink import Sink, sink
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +24,20 @@ def any_kafka(request: pytest.FixtureRequest) -> str:
     return address
 
 
+@pytest.fixture(params=["grpc", "http/protobuf"])
+def receiver(request: pytest.FixtureRequest) -> Iterator[Sink]:
+    """An OTLP receiver of each protocol in turn."""
+    with sink(request.param) as received:
+        yield received
+
+
+@pytest.fixture
+def http_receiver() -> Iterator[Sink]:
+    """An OTLP receiver."""
+    with sink("http/protobuf") as received:
+        yield received
+
+
 @pytest.fixture
 def spans(request: pytest.FixtureRequest) -> Iterator[CapturedSpans]:
     """Everything instrumented, into memory. A test that made the library ignore a fault of its own fails."""
@@ -32,6 +48,22 @@ def spans(request: pytest.FixtureRequest) -> Iterator[CapturedSpans]:
         return
     faults = {what: n for what, n in health().items() if what.startswith("error:") and n > before.get(what, 0)}
     assert not faults
+
+
+@pytest.fixture
+def belong_to_run() -> Iterator[Callable[[str | None], None]]:
+    """Call it with a run id, or None, to be from then on as a process that was started with it, or without."""
+
+    def be_started_with(run_id: str | None) -> None:
+        if run_id is None:
+            environment.delenv("TRACECHECK_RUN_ID", raising=False)
+        else:
+            environment.setenv("TRACECHECK_RUN_ID", run_id)
+        conventions.read_environment()
+
+    with pytest.MonkeyPatch.context() as environment:
+        yield be_started_with
+    conventions.read_environment()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -7,7 +7,7 @@ the handler, so that one suite serves blocking, callback and asyncio clients.
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pytest
 from opentelemetry import baggage, trace
@@ -72,9 +72,9 @@ class ClientContract(ConventionsContract, HeadersContract, ABC):
         assert not baggage.get_all()
 
     def test_the_wire_carries_context_baggage_and_event_id_once(
-        self, driver: Driver, spans: CapturedSpans, monkeypatch: pytest.MonkeyPatch
+        self, driver: Driver, spans: CapturedSpans, belong_to_run: Callable[[str | None], None]
     ) -> None:
-        monkeypatch.setenv("TRACECHECK_RUN_ID", "run-1")
+        belong_to_run("run-1")
         place = driver.fresh()
         with correlation("order-7"):
             driver.send(Out(destination=place, headers=[("app", b"1")]))
@@ -92,13 +92,13 @@ class ClientContract(ConventionsContract, HeadersContract, ABC):
         assert [event_id_of(sent)] == seen.header("tracecheck-event-id")
 
     def test_ids_stand_on_every_span(
-        self, driver: Driver, spans: CapturedSpans, monkeypatch: pytest.MonkeyPatch
+        self, driver: Driver, spans: CapturedSpans, belong_to_run: Callable[[str | None], None]
     ) -> None:
         place = driver.fresh()
-        monkeypatch.setenv("TRACECHECK_RUN_ID", "run-1")
+        belong_to_run("run-1")
         with correlation("order-7"):
             driver.send(Out(destination=place))
-        monkeypatch.delenv("TRACECHECK_RUN_ID")  # the run id travels with the message, not with the consumer
+        belong_to_run(None)  # the run id travels with the message, not with the consumer
 
         def handler(_: Seen) -> Iterable[Out]:
             with spans.provider.get_tracer("app").start_as_current_span("inner"):

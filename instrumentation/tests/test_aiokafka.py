@@ -14,7 +14,7 @@ from tracecheck_instrumentation.testing import CapturedSpans, captured_spans
 
 from instrumentation.tests.contract import ClientContract
 from instrumentation.tests.driver import Handler, Out, Seen
-from instrumentation.tests.test_kafka_python import KafkaPythonDriver, seen
+from instrumentation.tests.kafka_python_driver import KafkaPythonDriver, seen
 from tracecheck.demo.broker import embedded_broker
 
 WAIT_S = 15

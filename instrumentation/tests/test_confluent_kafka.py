@@ -16,7 +16,7 @@ from tracecheck_instrumentation.testing import CapturedSpans, captured_spans
 
 from instrumentation.tests.contract import ClientContract
 from instrumentation.tests.driver import Handler, Out, Seen
-from instrumentation.tests.test_kafka_python import KafkaPythonDriver
+from instrumentation.tests.kafka_python_driver import KafkaPythonDriver
 
 WAIT_S = 15
 

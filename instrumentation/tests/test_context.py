@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -54,9 +55,9 @@ def test_a_correlation_id_that_cannot_travel_is_replaced(bad: str) -> None:
         assert len(chosen) == 36
 
 
-def test_the_run_id_comes_from_baggage_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_run_id_comes_from_baggage_before_the_environment(belong_to_run: Callable[[str | None], None]) -> None:
     assert run_id() is None
-    monkeypatch.setenv("TRACECHECK_RUN_ID", "from-environment")
+    belong_to_run("from-environment")
     assert run_id() == "from-environment"
     assert run_id(baggage.set_baggage("tracecheck.run.id", "from-message")) == "from-message"
 
@@ -173,7 +174,7 @@ def test_ids_count_and_the_clock_steps_when_asked() -> None:
         opened.acknowledged()
         sent = spans.wait_for("send t")
     assert (sent.context.trace_id, sent.context.span_id) == (1, 1)
-    assert (sent.attributes["correlation.id"], sent.attributes["messaging.message.id"]) == ("id-1", "id-2")
+    assert (sent.attributes["correlation.id"], sent.attributes["messaging.message.id"]) == ("id-1", "id-1")
     assert (sent.start_time, sent.end_time) == (1_010, 1_120)
 
 

@@ -12,6 +12,8 @@ from tracecheck_instrumentation import MemorySeen, SeenStore, SqlSeen, already_s
 from tracecheck_instrumentation.idempotency import event_key
 from tracecheck_instrumentation.testing import CapturedSpans, FakeBroker, FakeRecord
 
+from tests.support.polling import until
+
 
 def record(event: str | None = "e-1", *, offset: int = 0, **headers: str) -> FakeRecord:
     own = {} if event is None else {"tracecheck-event-id": event}
@@ -124,6 +126,43 @@ def test_what_was_seen_is_forgotten_with_a_rolled_back_effect() -> None:
     connection.commit()
     assert already_seen(record(), seen)
     connection.close()
+
+
+@pytest.mark.service("postgres")
+@pytest.mark.parametrize("outcome", ["commit", "rollback"])
+def test_of_two_postgresql_transactions_the_second_waits_and_is_new_only_if_the_first_is_undone(
+    postgres: str, unique_name: str, outcome: str
+) -> None:
+    with psycopg.connect(postgres) as first, psycopg.connect(postgres) as second, ThreadPoolExecutor(1) as pool:
+        early, late = (SqlSeen(connection, table=unique_name, placeholder="%s") for connection in (first, second))
+        early.create_table()
+        first.commit()
+        assert early.add("e-1")
+
+        waiting = pool.submit(late.add, "e-1")
+        until(lambda: blocked(postgres, second.info.backend_pid))
+        assert not waiting.done()
+        getattr(first, outcome)()
+
+        assert waiting.result(timeout=10) is (outcome == "rollback")
+
+
+@pytest.mark.service("postgres")
+def test_a_handler_that_breaks_its_postgresql_transaction_keeps_its_own_error(postgres: str, unique_name: str) -> None:
+    with psycopg.connect(postgres) as connection:
+        seen = SqlSeen(connection, table=unique_name, placeholder="%s")
+        seen.create_table()
+        connection.commit()
+        with pytest.raises(psycopg.errors.DivisionByZero), once(record(), seen):
+            connection.execute("select 1 / 0")
+        connection.rollback()
+        assert not already_seen(record(), seen), "the rollback forgot the key with the work"
+
+
+def blocked(url: str, backend_pid: int) -> bool:
+    with psycopg.connect(url, autocommit=True) as watching:
+        found = watching.execute("select pg_blocking_pids(%s)", (backend_pid,)).fetchone()
+        return bool(found and found[0])
 
 
 def test_an_error_of_the_store_reaches_the_service_and_none_replaces_the_handlers() -> None:

@@ -1,14 +1,14 @@
 """Log records say to which chain they belong."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from opentelemetry import trace
 from tracecheck_instrumentation import LogIds, correlation, logs
 from tracecheck_instrumentation.testing import CapturedSpans, FakeBroker
 
-from instrumentation.tests.test_configure import run
+from instrumentation.tests.child import run
 
 
 class Kept(logging.Handler):
@@ -30,9 +30,9 @@ def kept() -> Iterator[Kept]:
 
 
 def test_a_record_made_in_a_handler_names_its_message(
-    kept: Kept, spans: CapturedSpans, monkeypatch: pytest.MonkeyPatch
+    kept: Kept, spans: CapturedSpans, belong_to_run: Callable[[str | None], None]
 ) -> None:
-    monkeypatch.setenv("TRACECHECK_RUN_ID", "run-1")
+    belong_to_run("run-1")
     broker = FakeBroker()
     with correlation("order-7"):
         broker.producer().send("orders", b"1")

@@ -5,10 +5,13 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from kafka import KafkaAdminClient
+from kafka.admin import NewTopic
 
-from instrumentation.tests.otlp_sink import attributes, sink
+from instrumentation.tests.otlp_sink import Sink, attributes, sink
 
 SERVICE = """
     from opentelemetry import baggage, context, propagate, trace
@@ -41,3 +44,41 @@ def test_every_span_has_the_ids_and_propagation_is_strict(tmp_path: Path, config
     assert resource["service.name"] == "no-code"
     assert attributes(span) == {"correlation.id": "order-7", "tracecheck.run.id": "run-1"}
     assert len(received.marks()) == configured
+
+
+def test_opentelemetry_instrument_finds_ours_without_code(
+    http_receiver: Sink, kafka_address: str, tmp_path: Path
+) -> None:
+    topic = f"orders-{uuid4().hex[:8]}"
+    admin = KafkaAdminClient(bootstrap_servers=kafka_address)
+    admin.create_topics([NewTopic(topic, 1, 1)])
+    admin.close()
+    service = tmp_path / "service.py"
+    service.write_text(
+        textwrap.dedent(f"""
+        from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+        producer = KafkaProducer(bootstrap_servers="{kafka_address}")
+        producer.send("{topic}", b"1").get(timeout=10)
+        consumer = KafkaConsumer(bootstrap_servers="{kafka_address}", group_id="g", auto_offset_reset="earliest")
+        consumer.assign([TopicPartition("{topic}", 0)])
+        for record in consumer:
+            break
+        consumer.close()
+        """)
+    )
+    environment = {
+        **os.environ,
+        **http_receiver.environment,
+        "OTEL_SERVICE_NAME": "no-code",
+        "OTEL_METRICS_EXPORTER": "none",
+        "OTEL_LOGS_EXPORTER": "none",
+    }
+    program = Path(sys.executable).with_name("opentelemetry-instrument")
+    result = subprocess.run(
+        [program, sys.executable, service], env=environment, text=True, capture_output=True, timeout=60, check=False
+    )
+
+    assert result.returncode == 0, result.stderr
+    ((_, sent),), ((_, processed),) = http_receiver.spans(f"send {topic}"), http_receiver.spans(f"process {topic}")
+    assert sent.span_id == processed.parent_span_id
+    assert attributes(sent)["correlation.id"] == attributes(processed)["correlation.id"]

@@ -10,8 +10,8 @@ from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import NewTopic
 from kafka.errors import TopicAlreadyExistsError
 
+from instrumentation.tests.child import start
 from instrumentation.tests.otlp_sink import attributes, sink
-from instrumentation.tests.test_configure import start
 from tests.support.polling import until
 
 README = (Path(__file__).parents[1] / "README.md").read_text()

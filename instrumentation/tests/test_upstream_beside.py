@@ -12,10 +12,10 @@ from opentelemetry.instrumentation.pika import PikaInstrumentor
 from tracecheck_instrumentation.testing import captured_spans
 
 from instrumentation.tests.driver import Driver, Out
+from instrumentation.tests.kafka_python_driver import KafkaPythonDriver
 from instrumentation.tests.test_aio_pika import AioPikaDriver
 from instrumentation.tests.test_aiokafka import AIOKafkaDriver
 from instrumentation.tests.test_confluent_kafka import ConfluentDriver
-from instrumentation.tests.test_kafka_python import KafkaPythonDriver
 from instrumentation.tests.test_pika import PikaDriver
 from instrumentation.tests.upstream import switch_off, upstream_alone
 

@@ -12,9 +12,9 @@ from opentelemetry.trace import StatusCode
 from tracecheck_instrumentation.testing import CapturedSpans
 
 from instrumentation.tests.driver import Out
+from instrumentation.tests.kafka_python_driver import KafkaPythonDriver, polled
 from instrumentation.tests.test_aiokafka import WAIT_S, AIOKafkaDriver
 from instrumentation.tests.test_confluent_kafka import ConfluentDriver
-from instrumentation.tests.test_kafka_python import KafkaPythonDriver, polled
 from instrumentation.tests.upstream import Handling, alone_and_ours, inside, received, sender, sent
 
 # --- kafka-python -----------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tracecheck_instrumentation.propagation import StrictTraceState
 
-from instrumentation.tests.test_configure import run
+from instrumentation.tests.child import run
 from instrumentation.tests.w3c_service import PARENT_ID, running_service
 
 TRACE_ID = "12345678901234567890123456789012"

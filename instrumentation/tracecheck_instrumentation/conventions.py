@@ -1,4 +1,6 @@
-"""Which names spans speak, and how a handled message hangs on its sender. Read when clients are instrumented.
+"""Which names spans speak, how a handled message hangs on its sender, and which test run this process belongs to.
+
+All read from the environment when clients are instrumented, since a look at it takes as long as parsing a header.
 
 `OTEL_SEMCONV_STABILITY_OPT_IN` is a list with commas; words about anything but messaging are not ours.
 
@@ -9,6 +11,8 @@
 
 `TRACECHECK_LINK_ONLY=true` leaves the sender's span to a link, as the conventions do by default: the process span is a
 child of whatever span is current, or begins a trace of its own. Baggage is current in the handler all the same.
+
+`TRACECHECK_RUN_ID` is the run of whatever does not carry one already.
 """
 
 import os
@@ -17,6 +21,7 @@ from collections.abc import Mapping
 from opentelemetry.util.types import AttributeValue
 
 from tracecheck_instrumentation import names
+from tracecheck_instrumentation.headers import identifier
 
 OLD_NAMES: Mapping[str, str] = {
     names.DESTINATION: "messaging.destination",
@@ -38,16 +43,22 @@ OLD_NAMES: Mapping[str, str] = {
 
 
 def read_environment() -> None:
-    """Take both choices from the environment, for every span from now on."""
-    global _old_beside, _link_only
+    """Take all choices from the environment, for every span from now on."""
+    global _old_beside, _link_only, _run_id
     words = os.environ.get("OTEL_SEMCONV_STABILITY_OPT_IN", "").split(",")
     _old_beside = "messaging/dup" in {word.strip() for word in words}
     _link_only = os.environ.get("TRACECHECK_LINK_ONLY", "").strip().lower() == "true"
+    _run_id = identifier(os.environ.get("TRACECHECK_RUN_ID"))
 
 
 def link_only() -> bool:
     """Return whether a sender's span is linked and never made the parent."""
     return _link_only
+
+
+def run_id() -> str | None:
+    """Return the test run of this process, or None."""
+    return _run_id
 
 
 def spelled(attributes: dict[str, AttributeValue]) -> dict[str, AttributeValue]:
@@ -69,4 +80,5 @@ def _as_it_was(name: str, value: AttributeValue) -> AttributeValue:
 
 _old_beside = False
 _link_only = False
+_run_id: str | None = None
 read_environment()

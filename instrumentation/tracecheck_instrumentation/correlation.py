@@ -1,6 +1,5 @@
 """Correlation and run ids: carried as W3C baggage, so they cross every hop with the trace context."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,7 +8,7 @@ from opentelemetry import context as context_api
 from opentelemetry.context import Context
 from opentelemetry.util.types import AttributeValue
 
-from tracecheck_instrumentation import ids, names
+from tracecheck_instrumentation import conventions, ids, names
 from tracecheck_instrumentation.headers import identifier
 from tracecheck_instrumentation.scope import release
 
@@ -35,7 +34,7 @@ def set_correlation_id(correlation_id: str) -> None:
 
 def with_correlation_id(correlation_id: str, context: Context) -> Context:
     """Return `context` with this correlation id."""
-    return _with(names.CORRELATION_ID, correlation_id, context)
+    return baggage.set_baggage(names.CORRELATION_ID, correlation_id, context)
 
 
 def correlation_id(context: Context | None = None) -> str | None:
@@ -45,25 +44,22 @@ def correlation_id(context: Context | None = None) -> str | None:
 
 def run_id(context: Context | None = None) -> str | None:
     """Return the test run this context belongs to: its baggage, else `TRACECHECK_RUN_ID`, else None."""
-    return identifier(baggage.get_baggage(names.RUN_ID, context)) or _own_run_id()
+    return identifier(baggage.get_baggage(names.RUN_ID, context)) or conventions.run_id()
 
 
-def identified(context: Context, trace_id: int) -> tuple[Context, dict[str, AttributeValue]]:
+def identified(context: Context, trace_id: int, event_id: str) -> tuple[Context, dict[str, AttributeValue]]:
     """Return `context` with a correlation id, with the run id if there is one, and both as attributes.
 
     Where none was chosen, the trace's own id (32 hex digits) serves: all first sends of one handler then agree on it
-    without anything to remember. Without a trace it is a new UUID.
+    without anything to remember. Without a trace it is `event_id`, the new id of the event that begins it all.
     """
-    carried = baggage.get_all(context)
-    chosen = identifier(carried.get(names.CORRELATION_ID))
-    if chosen is None:
-        chosen = f"{trace_id:032x}" if trace_id else ids.new_id()
+    found = id_attributes(context)
+    if names.CORRELATION_ID not in found:
+        chosen = f"{trace_id:032x}" if trace_id else event_id
+        found[names.CORRELATION_ID] = found[names.CONVERSATION_ID] = chosen
         context = with_correlation_id(chosen, context)
-    found: dict[str, AttributeValue] = {names.CORRELATION_ID: chosen, names.CONVERSATION_ID: chosen}
-    if run := identifier(carried.get(names.RUN_ID)) or _own_run_id():
-        found[names.RUN_ID] = run
-        if run != carried.get(names.RUN_ID):
-            context = _with(names.RUN_ID, run, context)
+    if (run := found.get(names.RUN_ID)) and run != baggage.get_baggage(names.RUN_ID, context):
+        context = baggage.set_baggage(names.RUN_ID, run, context)
     return context, found
 
 
@@ -73,17 +69,9 @@ def id_attributes(context: Context | None) -> dict[str, AttributeValue]:
     found: dict[str, AttributeValue] = {}
     if chosen := identifier(carried.get(names.CORRELATION_ID)):
         found[names.CORRELATION_ID] = found[names.CONVERSATION_ID] = chosen
-    if run := identifier(carried.get(names.RUN_ID)) or _own_run_id():
+    if run := identifier(carried.get(names.RUN_ID)) or conventions.run_id():
         found[names.RUN_ID] = run
     return found
-
-
-def _own_run_id() -> str | None:
-    return identifier(os.environ.get("TRACECHECK_RUN_ID"))
-
-
-def _with(key: str, value: str, context: Context) -> Context:
-    return baggage.set_baggage(key, value, context)
 
 
 def _mark_current_span(correlation_id: str) -> None:

@@ -11,7 +11,6 @@ from opentelemetry import baggage, trace
 from opentelemetry import context as context_api
 from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, Link, Span, SpanKind, Status, StatusCode
-from opentelemetry.util.types import AttributeValue
 
 from tracecheck_instrumentation import attempts, conventions, names
 from tracecheck_instrumentation.conventions import spelled
@@ -112,19 +111,20 @@ def _start_one(endpoint: Endpoint, message: Message) -> tuple[Span, Context]:
     context, fields = message_context(message)
     cause = trace.get_current_span(context).get_span_context()
     around = trace.get_current_span()
-    ambient = around.get_span_context()
     # Conventions: the message's context may be the parent of a single message, and is then linked as well; an ambient
     # span that had to give way becomes a link. Without a message context the ambient span stays the parent.
     # Asked for links only, the message's context is linked and no more.
-    if conventions.link_only() and cause.is_valid:
-        links, continued = [Link(cause)], False
-    else:
-        links, continued = [Link(span) for span in (cause, ambient) if cause.is_valid and span.is_valid], cause.is_valid
-    parent = context if continued else trace.set_span_in_context(around, context)
+    links, parent = [], context
+    if cause.is_valid:
+        links.append(Link(cause))
+    if not cause.is_valid or conventions.link_only():
+        parent = trace.set_span_in_context(around, context)
+    elif (ambient := around.get_span_context()).is_valid:
+        links.append(Link(ambient))
 
-    attributes = _process_attributes(endpoint)
-    attributes |= message.attributes()
-    attributes |= id_attributes(context)
+    attributes = endpoint.attributes("process")
+    attributes.update(message.attributes())
+    attributes.update(id_attributes(context))
     if found := event_id(fields):
         attributes[message.event_id_attribute] = found
     if message.time_unix_nano is not None:
@@ -139,7 +139,7 @@ def _start_one(endpoint: Endpoint, message: Message) -> tuple[Span, Context]:
 def _start_batch(endpoint: Endpoint, messages: Sequence[Message]) -> tuple[Span, Context]:
     brought = [message_context(message) for message in messages]
     links = [link for message, found in zip(messages, brought, strict=True) if (link := _link(message, *found))]
-    attributes = _process_attributes(endpoint)
+    attributes = endpoint.attributes("process")
     attributes[names.BATCH_COUNT] = len(messages)
     destinations = {message.destination for message in messages}
     if len(destinations) == 1:
@@ -152,6 +152,7 @@ def _start_batch(endpoint: Endpoint, messages: Sequence[Message]) -> tuple[Span,
         values = {baggage.get_baggage(key, each) for each, _ in brought}
         if len(values) == 1 and isinstance(shared := values.pop(), str):
             context = baggage.set_baggage(key, shared, context)
+    attributes |= id_attributes(context)
     parent = trace.set_span_in_context(trace.get_current_span(), context)
     name = f"process {','.join(sorted(destinations))}"
     span = tracer().start_span(name, parent, SpanKind.CONSUMER, spelled(attributes), links)
@@ -166,12 +167,6 @@ def _is_being_handled(message: Message) -> bool:
     if message.offset is not None:
         return current.identity() == message.identity()
     return bool(message.carrier) and current.carrier is message.carrier
-
-
-def _process_attributes(endpoint: Endpoint) -> dict[str, AttributeValue]:
-    attributes = endpoint.attributes()
-    attributes[names.OPERATION_NAME] = attributes[names.OPERATION_TYPE] = "process"
-    return attributes
 
 
 def _attempt(endpoint: Endpoint, message: Message, event: str | None) -> int:

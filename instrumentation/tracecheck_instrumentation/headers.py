@@ -9,6 +9,7 @@ from typing import Any
 
 from opentelemetry import baggage, propagate, trace
 from opentelemetry.context import Context
+from opentelemetry.propagators.textmap import Getter
 
 from tracecheck_instrumentation import cloudevents, names
 from tracecheck_instrumentation.health import ignored
@@ -36,7 +37,7 @@ def read_fields(carrier: Carrier) -> dict[str, str]:
     """
     if not carrier:
         return {}
-    known = context_fields()
+    known = _names()[2]
     fields: dict[str, str] = {}
     pairs = carrier.items() if isinstance(carrier, Mapping) else carrier
     for pair in pairs:
@@ -48,7 +49,7 @@ def read_fields(carrier: Carrier) -> dict[str, str]:
         if not isinstance(name, str) or value is None:
             continue
         lower = name.lower()
-        if lower not in known and lower not in _OWN_LOWER:
+        if lower not in known:
             continue
         text = _text(value)
         if text is None:
@@ -56,13 +57,14 @@ def read_fields(carrier: Carrier) -> dict[str, str]:
         if lower in fields:
             ignored("header_repeated")
         fields[lower] = text
-    cloudevents.adopt(fields)
+    if "traceparent" not in fields:
+        cloudevents.adopt(fields)
     return fields
 
 
 def extract(fields: Mapping[str, str], onto: Context) -> Context:
     """Return `onto` with the trace context and baggage of `fields` (from `read_fields`)."""
-    return propagate.extract(fields, context=onto)
+    return propagate.extract(fields, onto, _FIELDS)
 
 
 def event_id(fields: Mapping[str, str]) -> str | None:
@@ -97,12 +99,7 @@ def outgoing(carrier: Carrier, replaced: Iterable[str]) -> list[tuple[Any, Any]]
 
 def context_fields() -> frozenset[str]:
     """Return the lower-case header names the configured propagators write (`OTEL_PROPAGATORS`)."""
-    propagator = propagate.get_global_textmap()
-    known = _fields_of.get(id(propagator))
-    if known is None or known[0] is not propagator:
-        _fields_of.clear()
-        known = _fields_of[id(propagator)] = (propagator, frozenset(f.lower() for f in propagator.fields))
-    return known[1]
+    return _names()[1]
 
 
 def clean(context: Context) -> Context:
@@ -110,8 +107,31 @@ def clean(context: Context) -> Context:
     return trace.set_span_in_context(trace.INVALID_SPAN, baggage.clear(context)) if context else context
 
 
+class _Fields(Getter[Mapping[str, str]]):
+    """How propagators read what `read_fields` returned; their own way also reads lists, which costs twice as much."""
+
+    def get(self, carrier: Mapping[str, str], key: str) -> list[str] | None:
+        return None if (value := carrier.get(key)) is None else [value]
+
+    def keys(self, carrier: Mapping[str, str]) -> list[str]:
+        return list(carrier)
+
+
+_FIELDS = _Fields()
 _OWN_LOWER = frozenset(name.lower() for name in OWN_FIELDS | cloudevents.EXTENSION_HEADERS)
-_fields_of: dict[int, tuple[Any, frozenset[str]]] = {}
+
+
+def _names() -> tuple[Any, frozenset[str], frozenset[str]]:
+    # The propagator in use, the names it writes, and all names that are read.
+    global _known
+    propagator = propagate.get_global_textmap()
+    if _known[0] is not propagator:
+        written = frozenset(field.lower() for field in propagator.fields)
+        _known = propagator, written, written | _OWN_LOWER
+    return _known
+
+
+_known: tuple[Any, frozenset[str], frozenset[str]] = (None, frozenset(), frozenset())
 
 
 def _text(value: object) -> str | None:

@@ -50,8 +50,8 @@ def fetched(endpoint: Endpoint, messages: Sequence[Message], started_unix_nano: 
     """Record a fetch of `messages`: a client span, with a link and an identity for each."""
     for message in messages:
         remember(endpoint, message)
-    attributes = endpoint.attributes()
-    attributes |= {names.OPERATION_NAME: "poll", names.OPERATION_TYPE: "receive", names.BATCH_COUNT: len(messages)}
+    attributes = endpoint.attributes("poll")
+    attributes |= {names.OPERATION_TYPE: "receive", names.BATCH_COUNT: len(messages)}
     destinations = sorted({message.destination for message in messages})
     if len(destinations) == 1:
         attributes[names.DESTINATION] = destinations[0]

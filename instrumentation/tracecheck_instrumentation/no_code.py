@@ -14,9 +14,9 @@ def after_instrumenting() -> None:
     """
     from opentelemetry.sdk.trace import TracerProvider
 
-    from tracecheck_instrumentation.processors import IdsFromBaggage
+    from tracecheck_instrumentation.processors import IdsAndCount
 
     propagation.use_unless_chosen()
     provider = trace.get_tracer_provider()
     if isinstance(provider, TracerProvider):
-        provider.add_span_processor(IdsFromBaggage())
+        provider.add_span_processor(IdsAndCount())

@@ -1,4 +1,4 @@
-"""Span processors of ours (OpenTelemetry SDK): ids on every span, and the count the flush mark states."""
+"""What of ours stands in the OpenTelemetry SDK: ids on every span, and the counts the flush mark states."""
 
 import os
 from collections.abc import Sequence
@@ -17,24 +17,12 @@ from tracecheck_instrumentation.health import harmless
 _MESSAGING_KINDS = (SpanKind.PRODUCER, SpanKind.CONSUMER)
 
 
-class IdsFromBaggage(SpanProcessor):
-    """Copies the correlation and run id from baggage onto each span, whoever makes it."""
+class IdsAndCount(SpanProcessor):
+    """Copies the correlation and run id from baggage onto each span, whoever makes it, and counts spans.
 
-    @harmless
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Set `correlation.id`, `tracecheck.run.id`, and on messaging spans the conversation id."""
-        present = span.attributes or {}
-        if names.CORRELATION_ID in present:
-            return  # a span of ours, which says so itself
-        found = id_attributes(parent_context)
-        if span.kind not in _MESSAGING_KINDS and names.SYSTEM not in present:
-            found.pop(names.CONVERSATION_ID, None)
-        if found:
-            span.set_attributes(found)
-
-
-class SpanCount(SpanProcessor):
-    """Counts what is handed to the exporter: every sampled span that ended in this process, except our marks."""
+    Counted is what is handed to the exporter: every sampled span that ended in this process, except our marks. Both in
+    one, for the SDK makes three calls per span to each processor.
+    """
 
     def __init__(self) -> None:
         self._start_over()
@@ -46,6 +34,12 @@ class SpanCount(SpanProcessor):
         """Spans so far."""
         return self._count
 
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Set `correlation.id`, `tracecheck.run.id`, and on messaging spans the conversation id."""
+        scope = span.instrumentation_scope
+        if scope is None or scope.name != names.SCOPE or span.kind not in _MESSAGING_KINDS:
+            _add_ids(span, parent_context)  # our send and process spans say so themselves
+
     def on_end(self, span: ReadableSpan) -> None:
         """Count a span that the batch processor beside us takes as well."""
         if span.context is not None and span.context.trace_flags.sampled and span.name not in names.MARKS:
@@ -55,6 +49,18 @@ class SpanCount(SpanProcessor):
     def _start_over(self) -> None:
         self._lock = Lock()
         self._count = 0
+
+
+@harmless
+def _add_ids(span: Span, parent_context: Context | None) -> None:
+    present = span.attributes or {}
+    if names.CORRELATION_ID in present:
+        return
+    found = id_attributes(parent_context)
+    if span.kind not in _MESSAGING_KINDS and names.SYSTEM not in present:
+        found.pop(names.CONVERSATION_ID, None)
+    if found:
+        span.set_attributes(found)
 
 
 class KeepsMarks(Sampler):

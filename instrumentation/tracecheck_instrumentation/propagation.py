@@ -7,7 +7,7 @@ baggage has no limit but its 8192 bytes, keeps properties, joins repeated header
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -18,7 +18,7 @@ from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import CarrierT, Getter, Setter, default_getter, default_setter
-from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceState
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, TraceState
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from tracecheck_instrumentation import names
@@ -47,6 +47,8 @@ class TracecheckPropagator(CompositePropagator):
 class StrictTraceContext(TraceContextTextMapPropagator):
     """OpenTelemetry's propagator, with the cases of the W3C suite that it fails."""
 
+    _PARENT = re.compile(r"[ \t]*([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?[ \t]*")
+
     def extract(
         self, carrier: CarrierT, context: Context | None = None, getter: Getter[CarrierT] = default_getter
     ) -> Context:
@@ -57,14 +59,28 @@ class StrictTraceContext(TraceContextTextMapPropagator):
             if parents:
                 ignored("header_repeated")
             return context
-        found = super().extract({self._TRACEPARENT_HEADER_NAME: parents}, context)
+        match = self._PARENT.fullmatch(parents[0])
+        if match is None:
+            return context
+        version, trace_id, span_id, flags, more = match.groups()
+        if version == "ff" or (version == "00" and more):
+            return context
         states = getter.get(carrier, self._TRACESTATE_HEADER_NAME)
-        if found is context or not states:
-            return found
-        sender = trace.get_current_span(found).get_span_context()
-        state = StrictTraceState.from_header(states)
-        whole = SpanContext(sender.trace_id, sender.span_id, True, sender.trace_flags, state)
-        return trace.set_span_in_context(NonRecordingSpan(whole), found)
+        state = StrictTraceState.from_header(states) if states else None
+        sender = SpanContext(int(trace_id, 16), int(span_id, 16), True, TraceFlags(int(flags, 16)), state)
+        return trace.set_span_in_context(NonRecordingSpan(sender), context) if sender.is_valid else context
+
+    def inject(
+        self, carrier: CarrierT, context: Context | None = None, setter: Setter[CarrierT] = default_setter
+    ) -> None:
+        """Write the current span's place in its trace; nothing if there is none."""
+        sender = trace.get_current_span(context).get_span_context()
+        if not sender.is_valid:
+            return
+        parent = "00-%032x-%016x-%02x" % (sender.trace_id, sender.span_id, sender.trace_flags)  # noqa: UP031 - faster
+        setter.set(carrier, self._TRACEPARENT_HEADER_NAME, parent)
+        if sender.trace_state:
+            setter.set(carrier, self._TRACESTATE_HEADER_NAME, sender.trace_state.to_header())
 
 
 class StrictTraceState(TraceState):
@@ -138,15 +154,15 @@ class StrictBaggage(W3CBaggagePropagator):
     ) -> Context:
         """Return `context` with the entries of all baggage headers. An entry that is not valid is left out."""
         context = context_api.get_current() if context is None else context
-        joined = ",".join(getter.get(carrier, self._BAGGAGE_HEADER_NAME) or ())
-        if not joined:
+        given = getter.get(carrier, self._BAGGAGE_HEADER_NAME)
+        if not given:
             return context
+        joined = ",".join(given)
         if len(joined.encode()) > MAX_FIELD_BYTES:
             ignored("header_oversized")
             return context
         # At once, since one `set_baggage` for each of 2000 entries copies the others 2000 times.
-        entries = dict(baggage.get_all(context)) | dict(_entries(joined))
-        return context_api.set_value(_BAGGAGE_KEY, entries, context)
+        return context_api.set_value(_BAGGAGE_KEY, {**baggage.get_all(context), **_entries(joined)}, context)
 
     def inject(
         self, carrier: CarrierT, context: Context | None = None, setter: Setter[CarrierT] = default_setter
@@ -170,22 +186,27 @@ _OURS = frozenset({names.CORRELATION_ID, names.RUN_ID})
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _TOKEN_SPECIALS = "!#$%&'*+-.^_`|~"
 _OCTETS = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
+_ENTRY = re.compile(rf"[ \t]*({_TOKEN.pattern})[ \t]*=[ \t]*({_OCTETS.pattern})[ \t]*(?:;(.*))?")
+_PLAIN = re.compile(r"[A-Za-z0-9_.~-]*")
+"""What percent-coding leaves as it is."""
 
 
-def _entries(header: str) -> Iterator[tuple[str, str]]:
+def _entries(header: str) -> dict[str, str]:
+    found: dict[str, str] = {}
     for entry in header.split(","):
-        if not entry.strip(" \t"):
+        match = _ENTRY.fullmatch(entry)
+        if match is None:
+            if entry.strip(" \t"):
+                ignored("header_malformed")
             continue
-        pair, *properties = (_pair(each) for each in entry.split(";"))
-        if pair is None or pair[1] is None:
-            ignored("header_malformed")
-            continue
-        key, value = pair[0], unquote(pair[1])
-        if properties:
-            # Passed on as they came: nothing here reads them, and decoding twice would change them.
-            yield key, BaggageValue(value, [each for each in properties if each is not None])
+        key, value, properties = match.groups()
+        if properties is None:
+            found[key] = unquote(value)
         else:
-            yield key, value
+            # Passed on as they came: nothing here reads them, and decoding twice would change them.
+            sound = [pair for each in properties.split(";") if (pair := _pair(each)) is not None]
+            found[key] = BaggageValue(unquote(value), sound)
+    return found
 
 
 def _pair(text: str) -> tuple[str, str | None] | None:
@@ -197,7 +218,9 @@ def _pair(text: str) -> tuple[str, str | None] | None:
 
 
 def _member(key: str, value: object) -> str:
-    written = f"{quote(key, safe=_TOKEN_SPECIALS)}={quote(str(value), safe='')}"
+    written = value if isinstance(value, str) else str(value)
+    if not _PLAIN.fullmatch(written):
+        written = quote(written, safe="")
     if isinstance(value, BaggageValue):
         written += "".join(f";{name}" if text is None else f";{name}={text}" for name, text in value.properties)
-    return written
+    return f"{key if _TOKEN.fullmatch(key) else quote(key, safe=_TOKEN_SPECIALS)}={written}"

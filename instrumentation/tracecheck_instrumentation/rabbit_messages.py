@@ -27,15 +27,15 @@ def message_of(
     exchange: str | None, routing_key: str | None, properties: Any, body: Any, *, redelivered: bool = False
 ) -> Message:
     """Return an AMQP message. `properties` has `headers`, `message_id`, `correlation_id` and `timestamp`."""
-    headers: Mapping[str, Any] = getattr(properties, "headers", None) or {}
+    headers: Mapping[str, Any] = properties.headers or {}
     extra: dict[str, AttributeValue] = {names.ROUTING_KEY: routing_key} if routing_key else {}
     return Message(
         destination=f"{exchange}:{routing_key}" if exchange else routing_key or "",
-        carrier=_with_correlation(headers, getattr(properties, "correlation_id", None)),
+        carrier=_with_correlation(headers, properties.correlation_id),
         has_own_id=True,
-        message_id=_text(getattr(properties, "message_id", None)),
-        body_size=len(body) if isinstance(body, bytes | str) else None,
-        time_unix_nano=_unix_nano(getattr(properties, "timestamp", None)),
+        message_id=_text(properties.message_id),
+        body_size=len(body) if isinstance(body, (bytes, str)) else None,
+        time_unix_nano=_unix_nano(properties.timestamp),
         delivered_before=max(_count(headers.get("x-delivery-count")), int(redelivered)),
         extra=extra,
     )
@@ -44,7 +44,7 @@ def message_of(
 def publish(endpoint: Endpoint, message: Message) -> tuple[Sending, dict[str, Any]]:
     """Open the send of `message`; return it and the headers to publish with."""
     opened, kept = start_send(tracer(), endpoint, message)
-    return opened, {str(name): value for name, value in kept} | dict(opened.headers())
+    return opened, {str(name): value for name, value in kept + opened.headers()}
 
 
 def correlation_property(opened: Sending) -> str | None:

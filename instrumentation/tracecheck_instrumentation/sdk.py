@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.sampling import Sampler
 
 from tracecheck_instrumentation import names
 from tracecheck_instrumentation.health import harmless
-from tracecheck_instrumentation.processors import IdsFromBaggage, KeepsMarks, SpanCount
+from tracecheck_instrumentation.processors import IdsAndCount, KeepsMarks
 from tracecheck_instrumentation.tracing import tracer
 
 _logger = logging.getLogger("tracecheck_instrumentation")
@@ -31,8 +31,7 @@ class Pipeline:
         self._provider = provider
         self._sampler = sampler
         self._exporters = exporters
-        self._count = SpanCount()
-        provider.add_span_processor(IdsFromBaggage())
+        self._count = IdsAndCount()
         provider.add_span_processor(self._count)
         for exporter in exporters:
             provider.add_span_processor(BatchSpanProcessor(exporter))

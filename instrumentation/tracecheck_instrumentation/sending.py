@@ -5,7 +5,6 @@ an offset, so that it claims no more than it knows.
 """
 
 import os
-from threading import Lock
 
 from opentelemetry import context as context_api
 from opentelemetry import propagate, trace
@@ -86,8 +85,7 @@ class Sending:
         self._end()
 
     def _end(self) -> None:
-        with _lock:
-            _open.pop(id(self), None)
+        _open.pop(id(self), None)
         self.span.end()
 
 
@@ -104,66 +102,57 @@ def start_send(tracer: Tracer, endpoint: Endpoint, message: Message) -> tuple[Se
         carried = extract(fields, onto=clean(context))
         if (brought := trace.get_current_span(carried).get_span_context()).is_valid:
             context, cause = carried, brought
-    context, identity = identified(context, cause.trace_id)
-    event, event_header = _event_id(fields)
+    event, own = _event_id(fields)
+    context, identity = identified(context, cause.trace_id, event if own else ids.new_id())
 
-    attributes = endpoint.attributes()
-    attributes |= message.attributes()
-    attributes |= identity
-    attributes[names.OPERATION_NAME] = attributes[names.OPERATION_TYPE] = "send"
+    attributes = endpoint.attributes("send")
+    attributes.update(message.attributes())
+    attributes.update(identity)
     attributes[message.event_id_attribute] = event
-    if retry_of := identifier(fields.get(names.RETRY_OF_HEADER)):
+    if fields and (retry_of := identifier(fields.get(names.RETRY_OF_HEADER))):
         attributes[names.RETRY_OF] = retry_of
     span = tracer.start_span(f"send {message.destination}", context, SpanKind.PRODUCER, spelled(attributes))
 
-    own = [(names.EVENT_ID_HEADER, event)] if event_header else []
     if write_correlation_header and (chosen := correlation_id(context)):
         own.append((names.CORRELATION_HEADER, chosen))
     onward = trace.set_span_in_context(span, context)
-    own += cloudevents.extension(fields, onward)
+    if fields:
+        own += cloudevents.extension(fields, onward)
     sending = Sending(span, onward, event, own)
-    replaced = context_fields() | {name for name, _ in own}
-    if sending.span.is_recording():
+    if span.is_recording():
         _remember(sending)
-    return sending, outgoing(message.carrier, replaced)
+    if not message.carrier:
+        return sending, []
+    return sending, outgoing(message.carrier, context_fields().union(name for name, _ in own))
 
 
 def end_open_sends() -> None:
     """End every send still without an answer (at exit, after the clients were closed)."""
-    with _lock:
-        waiting = list(_open.values())
-    for sending in waiting:
+    for sending in list(_open.values()):
         sending.unanswered()
 
 
 def forget_open_sends() -> None:
     """Leave the parent's open sends to the parent (in a forked child)."""
-    global _lock
-    _lock = Lock()
     _open.clear()
 
 
 _open: dict[int, Sending] = {}
-_lock = Lock()
+"""By identity. Each step on it is a single one of the dictionary's own, so it needs no lock."""
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=forget_open_sends)
 
 
 def _remember(sending: Sending) -> None:
-    with _lock:
-        if len(_open) < MAX_OPEN:
-            _open[id(sending)] = sending
-            return
-    sending.span.end()
+    if len(_open) < MAX_OPEN:
+        _open[id(sending)] = sending
+    else:
+        sending.span.end()
 
 
-def _event_id(fields: dict[str, str]) -> tuple[str, bool]:
-    """Return the event id, and whether our header must be written: a caller's own stays, a forwarded one does not."""
-    given = event_id(fields)
-    if given is not None and given != current_event_id():
-        return given, names.EVENT_ID_HEADER not in fields and not _is_cloud_event(fields)
-    return ids.new_id(), True
-
-
-def _is_cloud_event(fields: dict[str, str]) -> bool:
-    return any(name.lower() in fields for name in names.CLOUD_EVENT_ID_HEADERS)
+def _event_id(fields: dict[str, str]) -> tuple[str, list[tuple[str, str]]]:
+    # The id, and the header that must be written for it: none for a caller's own, which stays; a forwarded one goes.
+    if fields and (given := event_id(fields)) and given != current_event_id():
+        return given, []
+    new = ids.new_id()
+    return new, [(names.EVENT_ID_HEADER, new)]

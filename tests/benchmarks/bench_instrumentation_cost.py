@@ -20,12 +20,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection
 
+from opentelemetry import propagate
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from tracecheck_instrumentation import attempts, tracing
+from tracecheck_instrumentation import attempts, propagation
 from tracecheck_instrumentation.adapters import load
-from tracecheck_instrumentation.processors import IdsFromBaggage, SpanCount
+from tracecheck_instrumentation.processors import KeepsMarks
+from tracecheck_instrumentation.sdk import Pipeline
 
 from tests.benchmarks.stub_clients import AIOKafka, AioPika, Client, ConfluentKafka, KafkaPython, Pika
 from tracecheck.demo.broker import embedded_broker
@@ -105,21 +107,24 @@ def instrumented(client: Client, side: str, provided: TracerProvider | None) -> 
     client.provider = provided
     instrumentor = client.stock() if side == "stock" else load(client.ours).instrumentor()
     instrumentor.instrument(tracer_provider=provided, skip_dep_check=True)
+    stock_propagator = propagate.get_global_textmap()
     if side == "ours":
         attempts.forget_all()
-        tracing.use_provider(provided)
+        propagation.use_unless_chosen()
     yield
     instrumentor.uninstrument()
-    tracing.use_provider(None)
+    propagate.set_global_textmap(stock_propagator)
 
 
 def provider(endpoint: str, *, ours: bool) -> TracerProvider:
-    """Returns the SDK as either side has it; ours with the processors that `configure` adds."""
+    """Returns the SDK as either side has it; ours as `configure` sets it up."""
     made = TracerProvider(shutdown_on_exit=False)
+    exporter = OTLPSpanExporter(endpoint=endpoint, timeout=3)
     if ours:
-        made.add_span_processor(IdsFromBaggage())
-        made.add_span_processor(SpanCount())
-    made.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, timeout=3)))
+        made.sampler = sampler = KeepsMarks(made.sampler)
+        Pipeline(made, sampler, [exporter])
+    else:
+        made.add_span_processor(BatchSpanProcessor(exporter))
     return made
 
 

@@ -8,7 +8,6 @@ ends before the handler begins.
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -162,18 +161,28 @@ class _Upstream(TracerProvider, Tracer):
     def start_span(self, *_args: Any, **_kwargs: Any) -> Span:
         return INVALID_SPAN
 
-    @contextmanager
-    def start_as_current_span(self, *_args: Any, **_kwargs: Any) -> Iterator[Span]:  # type: ignore[override]
-        sending = _current_sending.get()
-        if sending is None:
-            yield INVALID_SPAN
-            return
+    def start_as_current_span(self, *_args: Any, **_kwargs: Any) -> "_Current":  # type: ignore[override]
+        return _Current(_current_sending.get())
+
+
+class _Current:
+    """The open send as upstream gets it: current, so that it is what upstream injects."""
+
+    __slots__ = ("_sending", "_token")
+
+    def __init__(self, sending: Sending | None) -> None:
+        self._sending = sending
+
+    def __enter__(self) -> Span:
+        if self._sending is None:
+            return INVALID_SPAN
+        self._token = context_api.attach(self._sending.context)
         # Not recording for upstream, which would add its retired attribute names.
-        token = context_api.attach(sending.context)
-        try:
-            yield NonRecordingSpan(sending.span.get_span_context())
-        finally:
-            release(token)
+        return NonRecordingSpan(self._sending.span.get_span_context())
+
+    def __exit__(self, *_: object) -> None:
+        if self._sending is not None:
+            release(self._token)
 
 
 # --- receive ----------------------------------------------------------------------------------------------------------
