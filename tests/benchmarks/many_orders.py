@@ -3,8 +3,8 @@
 One order is 24 spans of eight services in three or four traces, with six steps across the broker: placed (send orders),
 reserved (process orders, inventory), charged (process orders, billing, by link in a trace of its own), packed (process
 reservations, shipping), notified (process shipments, mailer) and booked (process payments, ledger). A quarter of the
-charges are handled in batches of eight under one poll trace. `failing` is the share of orders with a fault: its charge never
-happened, its reservation ended in error, or its shipment was sent too late.
+charges are handled in batches of eight under one poll trace. `failing` is the share of orders with a fault: its charge
+never happened, its reservation ended in error, or its shipment was sent too late.
 """
 
 from dataclasses import dataclass

@@ -1,5 +1,6 @@
 """The chain tables are the same whatever the order of arrival, the size of the batches, or the repetitions."""
 
+import sys
 from random import Random
 
 import pytest
@@ -47,6 +48,19 @@ def test_any_arrival_gives_the_same_tables(most: int, batches: int, way: str, mo
     whole = at_once(spans)
     rebuilt(way, monkeypatch)
     assert arriving(spans, batches, random) == whole
+
+
+def test_small_windows_give_the_same_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = Random(7)
+    spans = [span for _ in range(20) for span in random_spans(random, 9)]
+    whole = at_once(spans)
+    monkeypatch.setattr(sys.modules["tracecheck.chains.refresh"], "WINDOW_SPANS", 30)
+    shuffled = random.sample(spans, len(spans))
+    with open_store(":memory:") as store:  # type: ignore[attr-defined]
+        for start in range(0, len(shuffled), 20):
+            store.append(shuffled[start : start + 20])
+        refresh(store)
+        assert contents(store) == whole
 
 
 @settings(max_examples=3, deadline=None)

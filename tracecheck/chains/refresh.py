@@ -20,6 +20,9 @@ CORRELATION_TRACE_CAP = 1_000
 LOST_CONTEXT_WINDOW_NS = 60_000_000_000
 """A message without consumer and a consumer without message, this close at one destination, lost their context."""
 
+WINDOW_SPANS = 2_000_000
+"""Spans taken at once, whole appends until there are as many: what bounds the memory of a refresh (some 3 GB)."""
+
 WALK_ROUNDS = 6
 """Parents looked at one by one before pointers are doubled: handlers seldom nest deeper (all but 0.03 % of sends)."""
 
@@ -54,9 +57,12 @@ CONSTANTS = """
     having count(*) > (select correlation_trace_cap from c_settings)
 """
 
+LAST_APPEND = "select coalesce(max(ingest_number), 0) as last from span_rows"
+
 IS_CURRENT = """
-    select coalesce((select max(ingest_number) from span_rows), 0)
-        = coalesce((select max(ingest_number) from chain_progress), 0) as is_current
+    select stored.number = done.number or coalesce(done.number >= $last::bigint, false) as is_current
+    from (select coalesce(max(ingest_number), 0) as number from span_rows) stored,
+        (select coalesce(max(ingest_number), 0) as number from chain_progress) done
 """
 
 
@@ -65,22 +71,25 @@ def refresh(store: Store, *, correlation_trace_cap: int = CORRELATION_TRACE_CAP)
 
     A remote store is asked to refresh itself. Raises `StoreUnavailable` when the store cannot write at the moment.
     """
-    if not is_current(store):
+    last = int(store.query(LAST_APPEND)["last"][0].as_py())
+    while not store.query(IS_CURRENT, {"last": last})["is_current"][0].as_py():
         store.refresh(lambda writer: pipeline(writer, correlation_trace_cap=correlation_trace_cap))
 
 
 def is_current(reader: Reader) -> bool:
     """Whether the chain tables cover every append."""
-    return bool(reader.query(IS_CURRENT)["is_current"][0].as_py())
+    return bool(reader.query(IS_CURRENT, {"last": None})["is_current"][0].as_py())
 
 
 def pipeline(writer: Writer, *, correlation_trace_cap: int = CORRELATION_TRACE_CAP) -> None:
-    """The refresh itself, inside one write transaction of a local store."""
-    if _number(writer, f"select not is_current from ({IS_CURRENT})") == 0:  # noqa: S608 - constants
+    """One window of the refresh, inside one write transaction of a local store."""
+    current = writer.execute(IS_CURRENT, {"last": None})
+    if current is not None and current["is_current"][0].as_py():
         return
     writer.execute(
-        "create or replace temp table c_settings as select ? as correlation_trace_cap, ? as lost_context_window_ns",
-        [correlation_trace_cap, LOST_CONTEXT_WINDOW_NS],
+        "create or replace temp table c_settings as "
+        "select ? as correlation_trace_cap, ? as lost_context_window_ns, ? as window_spans",
+        [correlation_trace_cap, LOST_CONTEXT_WINDOW_NS, WINDOW_SPANS],
     )
     if _take_touched(writer) <= ASSEMBLED_SPANS:
         _assemble(writer)

@@ -9,7 +9,8 @@ select conflicting, content_hash, trace_id, span_id, parent_span_id, flags, name
         lambda e: e.attributes::json ->> '$."tracecheck.effect.key"') as effect_keys
 from span_rows
 where trace_id in (select trace_id from c_touched_trace)
-    and (ingest_number > (select coalesce(max(ingest_number), 0) from chain_progress)
+    and ingest_number <= (select last_number from c_window)
+    and (ingest_number >= (select first_number from c_window)
         or start_unix_nano between
             (select min(start_unix_nano) from chain_rows
                 where chain_number in (select chain_number from c_touched_chain))

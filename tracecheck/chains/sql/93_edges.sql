@@ -1,4 +1,10 @@
 -- Edges that are no plain parent: messages, stale context, links, and the weaker evidence; the strongest for each pair.
+-- What a consumer of several causes sent needs no edge back to one of them where all are in its chain: its parent tells.
+
+create or replace temp table c_told as
+select o.n from c_owner o
+join c_span_chain a on a.n = o.n
+join c_span_chain b on b.n = o.owner and b.origin = a.origin;
 
 create or replace temp table c_edge_pair as
 select n, cause, min(evidence) as evidence, arg_min(via, (evidence, not is_message, via)) as via,
@@ -13,7 +19,7 @@ from (
     union all
     select n, cause, case why when 'identity' then 1 else 2 end,
         case why when 'identity' then 'identity' else 'correlation' end, false
-    from c_cause where why in ('identity', 'correlation_of_batch')
+    from c_cause where why in ('identity', 'correlation_of_batch') and n not in (select n from c_told)
     union all
     select n, cause, 3, 'inferred', false from c_cause where why in ('correlation', 'missing')
     union all

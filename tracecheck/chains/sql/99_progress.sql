@@ -3,4 +3,6 @@
 delete from chain_progress;
 
 insert into chain_progress
-select max(ingest_number), max(ingested_unix_nano) from span_rows having count(*) > 0;
+select max(ingest_number), max(ingested_unix_nano) from span_rows
+where ingest_number <= (select last_number from c_window)
+having count(*) > 0;
