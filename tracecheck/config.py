@@ -1,6 +1,7 @@
 """Settings that more than one room needs, with their environment variables."""
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from os import environ
 from pathlib import Path
 
@@ -64,6 +65,16 @@ def store_location(given: str | None) -> str:
 def is_url(location: str) -> bool:
     """Whether a store's location is the address of a running `tracecheck serve`, and no file."""
     return location.startswith(("http://", "https://"))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address can only mean this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def shown_location(location: str) -> str:

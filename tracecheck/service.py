@@ -12,9 +12,8 @@ from functools import partial
 from types import TracebackType
 
 from tracecheck.api import api_app
-from tracecheck.api.hosts import is_loopback
 from tracecheck.chains import refresh
-from tracecheck.config import Endpoints, Listen
+from tracecheck.config import Endpoints, Listen, is_loopback
 from tracecheck.errors import TracecheckError
 from tracecheck.receiver import Counters, ReceiverOptions, start_receiver
 from tracecheck.receiver.http_listener import HttpListener

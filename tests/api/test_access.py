@@ -165,6 +165,18 @@ def test_tls_files_that_are_none_are_named(monkeypatch: pytest.MonkeyPatch, tmp_
         open_store("https://127.0.0.1:1")
 
 
+def test_a_token_that_leaves_the_machine_unencrypted_is_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("TRACECHECK_TOKEN", TOKEN)
+    for url, warned in (("http://localhost:1", False), ("http://nowhere.invalid:1", True)):
+        caplog.clear()
+        with pytest.raises(StoreUnavailable):
+            open_store(url)
+        assert ("unencrypted" in caplog.text) == warned
+        assert TOKEN not in caplog.text
+
+
 @pytest.mark.parametrize("url", ["https://me:hunter2@127.0.0.1:1", "http://hunter2@host", "http://x:hunter2@[::1/"])
 def test_a_secret_in_an_address_is_neither_taken_nor_shown(url: str) -> None:
     with pytest.raises(UsageError, match="TRACECHECK_TOKEN") as refused:
@@ -179,4 +191,6 @@ def test_S3_a_request_that_never_ends_is_ended(store: Store, monkeypatch: pytest
         with socket.create_connection((address.hostname or "", address.port or 0), timeout=10) as client:
             head = b"POST /v1/query HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             client.sendall(head + b"Content-Length: 100\r\n\r\n{")
-            assert b"did not arrive within" in client.recv(65536)
+            answer = http.client.HTTPResponse(client)
+            answer.begin()
+            assert (answer.status, b"did not arrive within" in answer.read()) == (400, True)

@@ -1,10 +1,10 @@
 """Refuses requests whose Host header names nobody we are: a page in a browser that rebinds its own name to this machine
 (DNS rebinding) would otherwise read the store."""
 
-import ipaddress
-
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tracecheck.config import is_loopback
 
 
 class KnownHostsOnly:
@@ -37,13 +37,3 @@ def host_name(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
     return host.rpartition(":")[0].lower() if host.count(":") == 1 else host.lower()
-
-
-def is_loopback(name: str) -> bool:
-    """Whether a name can only mean this machine."""
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False

@@ -5,7 +5,6 @@ compared in constant time and never shown: not in a repr, a log or an answer.
 """
 
 import hmac
-import ipaddress
 import logging
 import ssl
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import Any, cast
 
 import grpc
 
+from tracecheck.config import is_loopback
 from tracecheck.errors import UsageError
 
 _log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Security:
             raise UsageError("TLS needs a certificate and its key; give both, and a client CA only beside them")
         if self.uses_tls:
             _fresh_context(self)
-        if not _is_loopback(host) and (danger := self._danger()):
+        if not is_loopback(host) and (danger := self._danger()):
             _log.warning("listening on %s %s", host, danger)
 
     def _danger(self) -> str | None:
@@ -141,10 +141,3 @@ def _fresh_context(security: Security) -> ssl.SSLContext:
 def _changed_at(security: Security) -> tuple[int, ...]:
     paths = (security.certificate, security.key, security.client_ca)
     return tuple(path.stat().st_mtime_ns for path in paths if path is not None and path.exists())
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -1,6 +1,7 @@
 """The store of a running `tracecheck serve`, reached through its read API (`api/app.py` has the requests)."""
 
 import json
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -10,13 +11,15 @@ from urllib.parse import urlencode, urlsplit
 
 import pyarrow as pa
 
-from tracecheck.config import CA_FILE_VARIABLE, TOKEN_VARIABLE, shown_location
+from tracecheck.config import CA_FILE_VARIABLE, TOKEN_VARIABLE, is_loopback, shown_location
 from tracecheck.errors import EnvironmentFault, QueryRefused, StoreUnavailable, TracecheckError, UsageError
 from tracecheck.model import Span
 from tracecheck.store.access import Access
 from tracecheck.store.attributes import to_json
 from tracecheck.store.limits import NO_LIMITS, Limits
 from tracecheck.store.protocol import Appended, Work
+
+_log = logging.getLogger(__name__)
 
 ANSWER_WITHIN_S = 60.0
 """Longer than the API lets a query run or a client wait."""
@@ -50,6 +53,8 @@ class RemoteStore:
                 f"(a token goes into ${TOKEN_VARIABLE})"
             )
         access = access or Access.of_environment()
+        if access.token is not None and parts.scheme == "http" and not is_loopback(host):
+            _log.warning("the token goes to %s unencrypted: whoever can listen in learns it; use https", url)
         self.location = url
         self._headers = access.headers()
         self._tls = access.tls() if parts.scheme == "https" else None
