@@ -82,10 +82,15 @@ def test_a_send_that_failed_contradicts_nothing() -> None:
 
 def test_a_record_is_on_the_bus_and_no_span_sent_it() -> None:
     other = message("orders", offset=42, headers=SAID, seen_unix_nano=NOON)
-    (finding,) = disagreements(CHAIN, DONE, bus(ON_THE_BUS, other))
+    (finding,) = disagreements(CHAIN, MISSING, bus(ON_THE_BUS, other))
     assert (finding.code, finding.verdict) == (Cause.CONTRADICTED, Verdict.INCONCLUSIVE)
     assert said(finding) == ("it is on the bus", "no span sent it")
     assert finding.expected == "a span that sent orders[0]@42"
+
+
+def test_a_sender_without_spans_that_no_step_asks_about_is_only_worth_saying() -> None:
+    other = message("orders", offset=42, headers=SAID)
+    assert [one.verdict for one in disagreements(CHAIN, DONE, bus(ON_THE_BUS, other))] == [Verdict.PASS]
 
 
 def test_records_of_others_are_no_concern_of_the_chain() -> None:
@@ -104,12 +109,13 @@ def test_without_any_span_every_record_is_unaccounted_for() -> None:
         ({"message_id": "e-1"}, message("orders", offset=7, headers={**SAID, "tracecheck-event-id": "e-1"}), True),
         ({"message_id": "e-1"}, message("orders", offset=7, headers={**SAID, "tracecheck-event-id": "e-2"}), False),
         ({}, message("orders", offset=7, headers=SAID), True),
-        ({}, message("orders", offset=7, headers={"traceparent": f"00-{TRACE}-{'9' * 16}-01"}), False),
+        ({}, message("orders", offset=7, headers={"traceparent": f"00-{TRACE}-{'9' * 16}-01"}), True),
+        ({}, message("orders", offset=7, headers={"traceparent": f"00-{'9' * 32}-{SENT.span_id}-01"}), False),
         ({}, message("shipments", offset=7, headers=SAID), False),
     ],
-    ids=["other partition", "same id", "other id", "same context", "other context", "other topic"],
+    ids=["other partition", "same id", "other id", "same context", "context above it", "other trace", "other topic"],
 )
-def test_a_record_is_the_message_of_a_span_by_place_else_id_else_context(
+def test_a_record_is_the_message_of_a_span_by_place_else_id_else_trace(
     known: dict[str, object], record: Seen, same: bool
 ) -> None:
     def with_identity(hop: Hop) -> Hop:
@@ -121,7 +127,7 @@ def test_a_record_is_the_message_of_a_span_by_place_else_id_else_context(
 
 
 def test_a_state_was_reached_and_a_step_has_no_span() -> None:
-    (finding,) = disagreements(CHAIN, MISSING, states=[state(met=True)])
+    (finding,) = disagreements(CHAIN, MISSING, states=[replace(state(met=True), steps=("charged",))])
     assert said(finding) == ("the state was reached", "charged has no span")
     assert (finding.verdict, finding.step) == (Verdict.INCONCLUSIVE, "view")
 
@@ -136,6 +142,10 @@ def test_every_step_has_its_span_and_the_state_was_not_reached() -> None:
     assert said(finding) == ("every step has its span", "the state was not reached")
     assert finding.verdict is Verdict.FAIL
     assert finding.evidence == ('last sampled 2026-01-01T12:00:01.000Z: "PAID"',)
+
+
+def test_one_span_on_the_way_vouches_for_a_state() -> None:
+    assert disagreements(CHAIN, MISSING, states=[state(met=True)]) == ()
 
 
 def test_only_the_steps_that_bring_a_state_about_are_asked_about() -> None:

@@ -2,7 +2,7 @@
 
 - A span says that something was sent, and the bus has nothing: the message was lost on its way, or never left.
 - A record is on the bus, and no span sent it: the sender's spans were lost, or it is not instrumented.
-- A state was reached, and a step on the way has no span: the evidence is incomplete, or something else wrote it.
+- A state was reached, and no step on the way has a span: the evidence is incomplete, or something else wrote it.
 - Every step has its span, and the state was not reached: a handler said it was done and was not.
 """
 
@@ -31,7 +31,10 @@ class BusWitness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateWitness:
-    """A state that was waited for. `steps` are those that bring it about; none named means all."""
+    """A state that was waited for. `steps` are those that bring it about; none named means all.
+
+    One span among them vouches for the state: which of several steps wrote it is not known.
+    """
 
     name: str
     outcome: StateOutcome
@@ -47,12 +50,14 @@ def disagreements(
     """Every contradiction between a chain (None: there are no spans), the bus and the states. Pure.
 
     `steps` are the results of the expectation over that chain. A lost message is a fail where the bus was read to its
-    end, and inconclusive where it was not; missing spans are inconclusive: what the other witness saw did happen.
+    end, and inconclusive where it was not. Missing spans are inconclusive, since what the other witness saw did happen;
+    those of a sender that no step asks about are only worth saying.
     """
     found: list[Finding] = []
     if bus is not None:
         found += [_lost(hop, chain, steps, bus) for hop in _sent_in_vain(chain, bus)] if chain is not None else []
-        found += [_unaccounted(record, chain) for record in _without_span(chain, bus)]
+        passed = bool(steps) and all(step.verdict is Verdict.PASS for step in steps)
+        found += [_unaccounted(record, chain, passed) for record in _without_span(chain, bus)]
     for state in states:
         found += _about(state, chain, steps)
     return tuple(found)
@@ -90,7 +95,11 @@ def _without_span(chain: Chain | None, bus: BusWitness) -> list[Seen]:
 
 
 def _is(record: Seen, said: Carried, hop: Hop) -> bool:
-    """True if the record is the hop's message: by its place where both know it, else by an id, else by its context."""
+    """True if the record is the hop's message: by its place where both know it, else by an id, else by its trace.
+
+    The headers may name a span above the send as the parent, so that the trace alone must do: nothing is claimed that
+    only a span id would tell.
+    """
     if hop.destination != record.destination:
         return False
     if hop.offset is not None and record.offset is not None and hop.partition is not None:
@@ -98,7 +107,7 @@ def _is(record: Seen, said: Carried, hop: Hop) -> bool:
     if hop.message_id is not None and (ids := {record.message_id, said.event_id} - {None}):
         return hop.message_id in ids
     sender = hop.producer
-    return sender is not None and (sender.trace_id, sender.span_id) == (said.trace_id, said.span_id)
+    return sender is not None and sender.trace_id == said.trace_id
 
 
 def _lost(hop: Hop, chain: Chain, steps: Sequence[StepResult], bus: BusWitness) -> Finding:
@@ -125,11 +134,11 @@ def _lost(hop: Hop, chain: Chain, steps: Sequence[StepResult], bus: BusWitness) 
     )
 
 
-def _unaccounted(record: Seen, chain: Chain | None) -> Finding:
+def _unaccounted(record: Seen, chain: Chain | None, passed: bool) -> Finding:
     said = carried(record)
     return Finding(
         code=Cause.CONTRADICTED,
-        verdict=Verdict.INCONCLUSIVE,
+        verdict=Verdict.PASS if passed else Verdict.INCONCLUSIVE,
         chain_id=chain.chain_id if chain else None,
         correlation_id=said.correlation_id,
         destination=record.destination,
@@ -143,9 +152,8 @@ def _unaccounted(record: Seen, chain: Chain | None) -> Finding:
 def _about(state: StateWitness, chain: Chain | None, steps: Sequence[StepResult]) -> list[Finding]:
     concerned = [step for step in steps if step.name in state.steps] if state.steps else list(steps)
     absent = [step.name for step in concerned if not step.matched and step.verdict is not Verdict.PASS]
-    if state.outcome.met and (absent or not steps):
-        names = ", ".join(absent) or "any step"
-        denies = f"{names} has no span"
+    if state.outcome.met and len(absent) == len(concerned):
+        denies = f"{', '.join(absent) or 'any step'} has no span"
         return [_state_finding(state, chain, Verdict.INCONCLUSIVE, "span", "the state was reached", denies)]
     all_done = bool(concerned) and all(step.verdict is Verdict.PASS for step in concerned)
     if not state.outcome.met and all_done:

@@ -13,6 +13,7 @@ from tracecheck.probe.observe import Observer, observing
 from tracecheck.probe.templates import variables
 from tracecheck.scenario.awaited import Witnessed, await_all
 from tracecheck.scenario.clean_up import clean_up
+from tracecheck.scenario.contradictions import contradictions
 from tracecheck.scenario.ground import Ground
 from tracecheck.scenario.plan import Scenario
 from tracecheck.scenario.seeded import anchored, filled
@@ -51,6 +52,7 @@ def perform(
     """
     injected: tuple[Injected, ...] = ()
     witnessed: Witnessed | None = None
+    denied: tuple[Finding, ...] = ()
     faults: list[TracecheckError] = []
     expectation = scenario.expectation
     try:
@@ -70,10 +72,12 @@ def perform(
                 timeout_s=timeout_s,
                 case=scenario.case,
             )
+            so_far = _result(expectation, witnessed, faults, run_id)
+            denied = contradictions(expectation, so_far, witnessed, ground, observers, injected)
     except TracecheckError as fault:
         faults.append(fault)
     faults += witnessed.faults if witnessed else ()
-    result = _result(expectation, witnessed, faults, run_id)
+    result = _result(expectation, witnessed, faults, run_id, denied)
     return Performed(
         result=replace(result, case=scenario.case),
         matched=result.chain_id is not None or bool(result.findings),
@@ -125,7 +129,11 @@ def _cleaned_up_after(expectation: Expectation, ground: Ground, faults: list[Tra
 
 
 def _result(
-    expectation: Expectation, witnessed: Witnessed | None, faults: Sequence[TracecheckError], run_id: str
+    expectation: Expectation,
+    witnessed: Witnessed | None,
+    faults: Sequence[TracecheckError],
+    run_id: str,
+    denied: Sequence[Finding] = (),
 ) -> Result:
     """One result for the scenario, however many instances it had: the gravest chain, and every finding."""
     report = witnessed.report if witnessed else None
@@ -138,7 +146,7 @@ def _result(
         outside = [one.finding for one in witnessed.observed if one.finding is not None]
         outside += [one.finding for one in witnessed.sampled if one.finding is not None]
         found = _told_once(found, outside)
-    found += [_doubt(fault) for fault in faults]
+    found += [*denied, *(_doubt(fault) for fault in faults)]
     base = max(
         of_chains,
         key=lambda result: list(Verdict).index(result.verdict),
