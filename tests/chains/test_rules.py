@@ -1,8 +1,10 @@
 """Each rule about edges, deliveries and chains, told by the smallest story that needs it."""
 
+import pytest
+
 from tests.support.spans import Traces, absent, link
-from tests.support.stored import analysed
-from tracecheck.model import SpanKind
+from tests.support.stored import analysed, rebuilt
+from tracecheck.model import Evidence, SpanKind
 
 
 def test_a_chain_runs_across_traces_from_its_origin() -> None:
@@ -34,6 +36,22 @@ def test_a_join_link_to_another_message_is_no_second_delivery() -> None:
     (chain,) = found.chains
     joins = [edge for edge in chain.edges if edge.effect == both.key and not edge.is_message]
     assert [(edge.cause, edge.via) for edge in joins] == [(reserved.key, "link")]
+
+
+@pytest.mark.parametrize("way", ["in SQL", "in memory"])
+def test_what_a_join_of_one_chain_sends_follows_from_its_parent_alone(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rebuilt(way, monkeypatch)
+    story = Traces(correlation_id="o-1")
+    root = story.span("checkout", "root")
+    reserved, charged = (story.send("checkout", name, under=root) for name in ("reserved", "charged"))
+    stock = story.process("stock", "reserved", of=reserved, partition="0", offset=1)
+    both = story.process("shipping", "charged", of=charged, style="both", links=[stock], partition="0", offset=1)
+    shipped = story.send("shipping", "shipped", under=both)
+    (chain,) = analysed(story).chains
+    assert {edge.evidence for edge in chain.edges} == {Evidence.CONTEXT}
+    assert [edge.cause for edge in chain.edges if edge.effect == shipped.key] == [both.key]
 
 
 def test_a_join_link_of_a_link_style_consumer_is_told_by_its_destination() -> None:

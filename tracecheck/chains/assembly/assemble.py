@@ -176,6 +176,8 @@ def _edges(facts: Facts, edges: Edges, causes: Causes, parts: Parts) -> list[Edg
     for n, of in causes.items():
         for cause, whys in of.items():
             for why in whys:
+                if why in ("identity", "correlation_of_batch") and _told_by_owner(n, edges, parts):
+                    continue
                 if why == "identity":
                     found[n, cause].append((IDENTITY, True, "identity"))
                 elif why == "correlation_of_batch":
@@ -196,6 +198,12 @@ def _edges(facts: Facts, edges: Edges, causes: Causes, parts: Parts) -> list[Edg
         )
         for (n, cause), why in found.items()
     ]
+
+
+def _told_by_owner(n: int, edges: Edges, parts: Parts) -> bool:
+    """Whether the consumer that sent it is in its chain, so that no cause of that consumer need be named."""
+    owner = edges.owner(n)
+    return owner is not None and parts.origin[owner] == parts.origin[n]
 
 
 def _found_with(facts: Facts, parts: Parts) -> list[tuple[int, int]]:

@@ -2,9 +2,11 @@
 -- What a consumer of several causes sent needs no edge back to one of them where all are in its chain: its parent tells.
 
 create or replace temp table c_told as
-select o.n from c_owner o
+select k.n from c_cause k
+join c_owner o on o.n = k.n
 join c_span_chain a on a.n = o.n
-join c_span_chain b on b.n = o.owner and b.origin = a.origin;
+join c_span_chain b on b.n = o.owner and b.origin = a.origin
+where k.why in ('identity', 'correlation_of_batch');
 
 create or replace temp table c_edge_pair as
 select n, cause, min(evidence) as evidence, arg_min(via, (evidence, not is_message, via)) as via,
