@@ -206,8 +206,15 @@ def _until_asking(process: "subprocess.Popen[str]") -> None:
 
 
 def _sockets(pid: int) -> bool:
-    links = (entry.readlink() for entry in Path(f"/proc/{pid}/fd").iterdir() if entry.is_symlink())
-    return any(str(link).startswith("socket:") for link in links)
+    return any(_is_socket(entry) for entry in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def _is_socket(entry: Path) -> bool:
+    """Files are closed while they are looked at."""
+    try:
+        return str(entry.readlink()).startswith("socket:")
+    except FileNotFoundError:
+        return False
 
 
 def _read_all(descriptor: int) -> bytes:
