@@ -195,6 +195,21 @@ LIBRARIES = {
         {**KAFKA, "messaging.destination_publish.name": "orders", "messaging.batch.message_count": 2},
         kafka(Operation.RECEIVE, batch_count=2),
     ),
+    "spring kafka's own observation": (
+        CONSUMER,
+        "orders receive",
+        {
+            **KAFKA,
+            "spring.kafka.listener.id": "billing-0",
+            "messaging.source.name": "orders",
+            "messaging.source.kind": "topic",
+            "messaging.operation": "receive",
+            "messaging.kafka.consumer.group": "billing",
+            "messaging.kafka.source.partition": "3",
+            "messaging.kafka.message.offset": "41",
+        },
+        kafka(Operation.RECEIVE, "3", 41, consumer_group="billing"),
+    ),
     "java publish, old": (
         PRODUCER,
         "orders publish",

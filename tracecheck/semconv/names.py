@@ -35,6 +35,8 @@ DESTINATION = (
     "messaging.destination.name",
     "messaging.destination",
     "messaging.destination_publish.name",
+    "messaging.source.name",
+    "messaging.source",
     "message_bus.destination",
     "kafka.topic",
     "jms.queue",
@@ -51,6 +53,7 @@ PARTITION = (
     "messaging.destination.partition.id",
     "messaging.kafka.destination.partition",
     "messaging.kafka.partition",
+    "messaging.kafka.source.partition",
 )
 OFFSET = ("messaging.kafka.offset", "messaging.kafka.message.offset")
 MESSAGE_ID = ("messaging.message.id", "messaging.message_id")
