@@ -1,4 +1,4 @@
-"""With the broker's word on how far a group came, silence, lag, a message left out and a dead exporter are told apart."""
+"""The broker's word on how far a group came tells silence, lag, a message left out and a dead exporter apart."""
 
 from dataclasses import replace
 
