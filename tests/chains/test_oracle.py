@@ -66,6 +66,10 @@ class Stored:
             row["chain_id"]: set(row["findings"])
             for row in store.query("select chain_id, findings from chains").to_pylist()
         }
+        self.messages = [
+            ((row["trace_id"], row["span_id"]), row["chain_id"], row["service"], row["destination"], row["failed"])
+            for row in store.query("select * from messages").to_pylist()
+        ]
         self.feeds = {
             (row["chain_id"], row["feeding_chain_id"]) for row in store.query("select * from chain_feeds").to_pylist()
         }
@@ -89,9 +93,23 @@ def compare(graph: Sequence[Span], stored: Stored, fired: Counter[str]) -> None:
     assert {chain: stored.findings[chain] for chain in chains} == oracle.findings, graph
     feeds = {(oracle.chain_id(a), oracle.chain_id(b)) for a, b in oracle.feeds}
     assert {feed for feed in stored.feeds if feed[0] in chains} == feeds, graph
+    assert {message for message in stored.messages if message[0] in keys} == _messages(oracle), graph
     fired.update(hop.outcome for hop in found)
     fired.update(hop.evidence[0] for hop in found if hop.evidence[0])
     fired.update(code for codes in oracle.findings.values() for code in codes)
+
+
+def _messages(oracle: HopOracle) -> set[tuple[object, ...]]:
+    return {
+        (
+            oracle.spans[m].key,
+            oracle.chain_id(oracle.chains[m]),
+            oracle.spans[m].service,
+            oracle.of_message(m, "destination"),
+            oracle.failed(m),
+        )
+        for m in oracle.messages
+    }
 
 
 def _comparable(hop: Hop) -> OracleHop:
