@@ -31,6 +31,33 @@ def test_the_documented_columns_are_the_columns(table):
     store.close()
 
 
+def test_a_file_says_of_every_column_what_it_holds(tmp_path):
+    with open_store(str(tmp_path / "store.duckdb")) as store:
+        found = store.query("select table_name, column_name, comment from duckdb_columns() where comment is not null")
+        said = {(row["table_name"], row["column_name"]): row["comment"] for row in found.to_pylist()}
+    sections = re.findall(r"^## `(\w+)`\n(.*?)(?=^## |\Z)", README, re.MULTILINE | re.DOTALL)
+    assert said == {
+        (table, column): text.replace("`", "")
+        for table, rows in sections
+        for column, text in re.findall(r"^\| `(\w+)` \| .+? \| (.+?) \|$", rows, re.MULTILINE)
+    }
+
+
+@pytest.mark.parametrize("table", sorted(PUBLIC))
+def test_instants_and_durations_have_their_unit_in_the_name(table):
+    """Every whole number that is a time says so by its ending; nothing else ends like one."""
+    for column, kind in documented()[table]:
+        is_time = column.endswith(("_unix_nano", "_ns"))
+        assert not (is_time and kind not in ("BIGINT", "UBIGINT")), column
+        assert not (re.search(r"(start|end|time|duration|transit|instant)$", column) and kind != "VARCHAR"), column
+
+
+def test_one_thing_has_one_name_in_every_table():
+    """`offset` is a word of SQL's own: it would have to be quoted wherever it is used."""
+    names = {column for columns in documented().values() for column, _ in columns}
+    assert not names & {"partition", "offset"}
+
+
 def test_every_example_query_runs():
     examples = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
     store = open_store(":memory:")

@@ -45,15 +45,15 @@ def edge_of(row: Row) -> Edge:
 
 def hop_of(row: Row) -> Hop:
     """A row of `hops`."""
-    place = {"destination": row["destination"], "partition": row["partition"], "offset": row["offset"]}
+    place = {"destination": row["destination"], "partition": row["partition_id"], "offset": row["message_offset"]}
     at_consumer = place | {"consumer_group": row["consumer_group"]}
     return Hop(
         chain_id=row["chain_id"],
         system=row["system"],
         destination=row["destination"],
         consumer_group=row["consumer_group"],
-        partition=row["partition"],
-        offset=row["offset"],
+        partition=row["partition_id"],
+        offset=row["message_offset"],
         message_id=row["message_id"],
         producer=_side(row, "producer", place),
         consumer=_side(row, "consumer", at_consumer),
