@@ -250,6 +250,19 @@ class TestRabbitMQ(BrokerContract):
         broker.publish(Outgoing(destination=name, value=b"2"))
         broker.close()
 
+    def test_a_connection_that_is_lost_ends_the_watching_at_once(
+        self, address: str, create: Callable[[str], str], unique_name: str
+    ) -> None:
+        name, broker = create(unique_name), RabbitBroker(address)
+        subscription = broker.subscribe([name])
+        subscription._connection._impl._transport._sock.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]
+        with pytest.raises(BrokerUnavailable, match="RabbitMQ at"):
+            subscription.poll(60)
+        with pytest.raises(BrokerUnavailable):
+            subscription.caught_up(5)
+        subscription.close()
+        broker.close()
+
     def test_it_has_no_offsets_of_groups(self, address: str) -> None:
         broker = connect("rabbitmq", address)
         assert broker.group_offsets("billing") is None

@@ -365,5 +365,6 @@ def test_a_clock_on_the_wall_that_jumps_moves_no_deadline(monkeypatch: pytest.Mo
 
 
 def test_the_thread_of_a_wait_ends_with_it() -> None:
-    await_until(lambda: True, at_most_s=1)
-    until(lambda: not [one for one in threading.enumerate() if one.name == "tracecheck-wait"], timeout_s=10)
+    looking = await_until(threading.current_thread, at_most_s=1)
+    assert looking.name == "tracecheck-wait"
+    until(lambda: not looking.is_alive(), timeout_s=10)
