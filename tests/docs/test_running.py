@@ -18,6 +18,7 @@ from tracecheck.receiver import Counters
 
 PAGE = Path(__file__).parents[2] / "docs" / "running.md"
 PORTS = {"GRPC": Listen().grpc_port, "HTTP": Listen().http_port, "API": Listen().api_port}
+SECOND = (5317, 5318, 5319)
 
 
 def test_every_command_of_the_page_does_what_it_shows(tmp_path: Path) -> None:
@@ -26,6 +27,8 @@ def test_every_command_of_the_page_does_what_it_shows(tmp_path: Path) -> None:
     for name, port in PORTS.items():
         variables[f"TRACECHECK_{name}_PORT"] = str(free_port())
         text = text.replace(str(port), variables[f"TRACECHECK_{name}_PORT"])
+    for port in SECOND:
+        text = text.replace(str(port), str(free_port()))
     page = tmp_path / "running.md"
     page.write_text(text)
     (tmp_path / "work").mkdir()
