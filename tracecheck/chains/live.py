@@ -109,9 +109,11 @@ class Watch:
         return len(self._spans)
 
     def hear(self, rows: pa.Table) -> None:
-        """Takes the rows of an append, to be looked through when somebody asks."""
+        """Takes the rows of an append, to be looked through when somebody asks: a copy, as a decoder may write over
+        them when this returns."""
+        kept = _copied(rows)
         with self._lock:
-            self._heard.append(rows)
+            self._heard.append(kept)
             if len(self._heard) > 1 and sum(each.num_rows for each in self._heard) > MOST_ROWS_BEHIND:
                 self._heard.clear()
                 self._lost = True
@@ -214,3 +216,10 @@ class Watch:
         self._rows_behind += rows.num_rows
         while self._rows_behind > MOST_ROWS_BEHIND and len(self._behind) > 1:
             self._rows_behind -= self._behind.popleft().num_rows
+
+
+def _copied(rows: pa.Table) -> pa.Table:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write_table(rows)
+    return pa.ipc.open_stream(sink.getvalue()).read_all()

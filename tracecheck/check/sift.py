@@ -16,6 +16,16 @@ from tracecheck.expect.model import Join
 from tracecheck.model import Basis
 from tracecheck.store import Reader
 
+OF_MESSAGE = (
+    ("trace", "trace_id"),
+    ("span", "span_id"),
+    ("owner_trace", "owner_trace_id"),
+    ("owner_span", "owner_span_id"),
+    ("service", "service"),
+    ("at", "start_unix_nano"),
+)
+"""Figures of the one message to a destination, and the columns they come from."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sifted:
@@ -97,6 +107,8 @@ class _Query:
     _sent: dict[str, int] = field(default_factory=dict)
     _figures: dict[str, list[str]] = field(default_factory=lambda: {"sent": [], "handled": []})
     _conditions: list[str] = field(default_factory=list)
+    _messages: list[str] = field(default_factory=list)
+    _steps: list[str] = field(default_factory=list)
 
     def text(self) -> str:
         """The statement; `parameters` are complete after it."""
@@ -114,6 +126,8 @@ class _Query:
             with_anchor=OF_ROLE[self.expectation.anchor.pattern.role].replace("$target", "$anchor"),
             sent="".join(f", {figure}" for figure in self._figures["sent"]),
             handled="".join(f", {figure}" for figure in self._figures["handled"]),
+            messages=" ".join(self._messages),
+            steps=" ".join(self._steps) or "when false then 0",
             conditions=" and ".join(f"({each})" for each in self._conditions),
         )
 
@@ -128,19 +142,10 @@ class _Query:
             number = self._sent[destination] = len(self._sent)
             self.parameters[f"m{number}"] = destination
             figures = self._figures["sent"]
-            here = f"filter (destination = $m{number})"
+            self._messages.append(f"when destination = $m{number} then {number}")
+            here = f"filter (message = {number})"
             figures.append(f"count(*) {here} as m{number}_count")
-            figures += [
-                f"min({column}) {here} as m{number}_{name}"
-                for name, column in (
-                    ("trace", "trace_id"),
-                    ("span", "span_id"),
-                    ("owner_trace", "owner_trace_id"),
-                    ("owner_span", "owner_span_id"),
-                    ("service", "service"),
-                    ("at", "start_unix_nano"),
-                )
-            ]
+            figures += [f"min({column}) {here} as m{number}_{name}" for name, column in OF_MESSAGE]
             self._conditions.append(f"m{number}_count = 1")
         return f"m{self._sent[destination]}"
 
@@ -159,27 +164,23 @@ class _Query:
             here += f" and consumer_group = $g{place}"
         elif pattern.service is not None:
             here += f" and consumer_service = $s{place}"
+        self._steps.append(f"when {here} then {place}")
         figures = self._figures["handled"]
-        figures.append(f"count(*) filter ({here}) as h{place}_count")
-        figures.append(f"max(attempts) filter (destination = ${message}) as h{place}_attempts")
-        figures.append(f"count(*) filter ({here} and outcome = 'delivered') as h{place}_good")
-        figures += [
-            f"min({column}) filter ({here}) as h{place}_{name}"
-            for name, column in (
-                ("trace", "consumer_trace_id"),
-                ("span", "consumer_span_id"),
-                ("sent_trace", "producer_trace_id"),
-                ("sent_span", "producer_span_id"),
-                ("service", "consumer_service"),
-                ("began", "consumer_start_unix_nano"),
-                ("sent_at", "producer_start_unix_nano"),
-                ("at", "consumer_end_unix_nano"),
-            )
+        figures.append(f"count(*) filter (step = {place}) as h{place}_count")
+        figures.append(f"count(*) filter (step = {place} and is_good) as h{place}_good")
+        figures.append(f"max(attempts) filter (message = {message[1:]}) as h{place}_attempts")
+        wanted = [
+            ("trace", "consumer_trace_id"),
+            ("span", "consumer_span_id"),
+            ("sent_trace", "producer_trace_id"),
+            ("sent_span", "producer_span_id"),
+            ("at", "consumer_end_unix_nano"),
         ]
-        self._conditions.append(f"h{place}_count = 1 and h{place}_good = 1 and h{place}_attempts = 1")
-        self._conditions.append(f"h{place}_began >= h{place}_sent_at")
         if pattern.service is not None:
+            wanted.append(("service", "consumer_service"))
             self._conditions.append(f"h{place}_service = $s{place}")
+        figures += [f"min({column}) filter (step = {place}) as h{place}_{name}" for name, column in wanted]
+        self._conditions.append(f"h{place}_count = 1 and h{place}_good = 1 and h{place}_attempts = 1")
 
     def _follows(self, place: int, step: Step, before: Sequence[int]) -> None:
         assert step.after is not None

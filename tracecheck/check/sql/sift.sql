@@ -28,12 +28,18 @@ with chosen as (
         or c.chain_id in (select feeding_chain_id from chain_feed_rows)
 ), sent as (
     select chain_number{sent}
-    from message_rows where destination in (select unnest($destinations::varchar[])) group by chain_number
+    from (
+        select *, case {messages} end as message
+        from message_rows where destination in (select unnest($destinations::varchar[]))
+    ) group by chain_number
 ), handled as (
     select chain_number{handled}
-    from hop_rows
-    where destination in (select unnest($destinations::varchar[])) and consumer_span_id is not null
-    group by chain_number
+    from (
+        select *, case {messages} end as message, case {steps} end as step,
+            outcome = 'delivered' and consumer_start_unix_nano >= producer_start_unix_nano as is_good
+        from hop_rows
+        where destination in (select unnest($destinations::varchar[])) and consumer_span_id is not null
+    ) group by chain_number
 ), passed as (
     select s.chain_number
     from sent s left join handled h using (chain_number)
