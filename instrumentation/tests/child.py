@@ -34,5 +34,5 @@ def start(code: str, *environments: dict[str, str]) -> "subprocess.Popen[str]":
 def run(code: str, *environments: dict[str, str]) -> "subprocess.CompletedProcess[str]":
     """Run `code` to its end."""
     process = start(code, *environments)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=180)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
