@@ -1,10 +1,15 @@
 """`tracecheck run` of scenarios: what goes wrong around them has its exit status, and takes no longer than told."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Run
+from tests.support.polling import until
+from tracecheck.probe.brokers.kafka_read import read_record
 
 SCENARIO = """\
 chain: order
@@ -94,3 +99,17 @@ def test_what_has_no_seed_needs_a_command(tracecheck: Run, orders: Path) -> None
     done = tracecheck("run", str(orders / "order.yaml"))
     assert done.status == 2
     assert "no command given and no SPEC has a seed" in done.err
+
+
+def test_an_interrupted_run_waits_for_nothing_more(scenario: Path, embedded_broker: str, unique_name: str) -> None:
+    scenario.write_text(SCENARIO.replace("orders", unique_name).replace(", within: 300ms", ""))
+    command = [sys.executable, "-m", "tracecheck", "run", str(scenario), "--for", "600s", "--store", ":memory:"]
+    with subprocess.Popen(
+        [*command, "--bootstrap-servers", embedded_broker, "--", "sleep", "600"], stderr=subprocess.PIPE, text=True
+    ) as process:
+        places = [str(partition) for partition in range(4)]
+        until(lambda: any(read_record(embedded_broker, unique_name, place, 0, 0.5) for place in places), 60.0)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in said

@@ -169,7 +169,9 @@ class _Waits:
             observer.wait(known, min(within_s - waited_s, LOOK_AT_CHAIN_S))
 
     def _hopeless(self) -> str | None:
-        """Why nothing more can be expected: the chain has failed, which is certain then, and no fault of the others."""
+        """Why nothing more can be expected: the chain has failed, which is certain then, or the run was given up."""
+        if self._ground.closed:
+            return "the run was given up"
         if not self.chain.done() or self.chain.exception() is not None:
             return None
         return "the chain has failed" if self.chain.result().verdict is Verdict.FAIL else None

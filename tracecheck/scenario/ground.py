@@ -41,6 +41,8 @@ class Ground:
         self._lock = threading.Lock()
         self._brokers: dict[str, tuple[Broker, threading.Lock]] = {}
         self._close = ExitStack()
+        self.closed = False
+        """True once it is given up: waits of other threads end then."""
 
     def broker(self, system: str) -> Broker:
         """The connection to a messaging system. Raises `UsageError` without an address, `BrokerUnavailable`."""
@@ -55,6 +57,7 @@ class Ground:
 
     def close(self) -> None:
         """Closes every connection. Idempotent."""
+        self.closed = True
         self._close.close()
 
     def __enter__(self) -> Self:
