@@ -50,7 +50,7 @@ class FakeClock:
     def _is_pause(self, event: threading.Event) -> bool:
         from tracecheck.probe import wait
 
-        return event is wait._NEVER
+        return event is wait.NEVER
 
 
 class FakeNews:
