@@ -27,7 +27,7 @@ WALK_ROUNDS = 6
 """Parents looked at one by one before pointers are doubled: handlers seldom nest deeper (all but 0.03 % of sends)."""
 
 ASSEMBLED_SPANS = 4_000
-"""Up to here chains are put together in memory: 60 us a span, against 250 ms for the statements and then 15 us."""
+"""Up to here chains are put together in memory: 0.1 ms a span, against half a second for the statements of SQL."""
 
 SMALL_SPANS = 20_000
 """Up to here the working tables of a refresh (some 10 MB) stay until the next one; dropping seventy costs 20 ms."""
