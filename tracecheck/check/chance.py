@@ -12,17 +12,23 @@ NEARLY_ALL = 0.9
 """The share of the baseline that marks what is usual: one sample in ten may be an outlier without moving the mark."""
 
 
+def usual_rank(count: int) -> int:
+    """The rank, from 1, of the sample that nine of ten do not exceed."""
+    return int(NEARLY_ALL * (count - 1)) + 1
+
+
 def usual(values: Sequence[int]) -> int:
     """The value that nine of ten samples do not exceed. `values` are sorted and not empty."""
-    return values[_rank(len(values)) - 1]
+    return values[usual_rank(len(values)) - 1]
 
 
-def chance_of_exceeding(baseline: int, candidate: int, above: int) -> float:
-    """The probability that at least `above` of `candidate` samples exceed `usual` of `baseline` samples by chance.
+def chance_of_exceeding(baseline: int, candidate: int, above: int, rank: int | None = None) -> float:
+    """The probability that at least `above` of `candidate` samples exceed the baseline's sample of that rank by chance.
 
-    Exact if both come from one continuous distribution, whatever it is; ties make it smaller still in truth.
+    `rank` counts from 1 among `baseline` samples (default: `usual_rank`). Exact if both come from one continuous
+    distribution, whatever it is; ties make it smaller still in truth.
     """
-    rank = _rank(baseline)
+    rank = usual_rank(baseline) if rank is None else rank
     return _at_least(rank, baseline + candidate, baseline, rank + candidate - above)
 
 
@@ -31,19 +37,18 @@ def chance_of_failing(trials: int, failed: int, base_trials: int, base_failed: i
     return _at_least(failed, trials + base_trials, trials, failed + base_failed)
 
 
-def surviving(chances: Sequence[float], level: float) -> list[bool]:
-    """Which of several tests hold together at `level`, by Holm's rule: the chance of any false one stays below it."""
+def surviving(chances: Sequence[float], level: float, family: int | None = None) -> list[bool]:
+    """Which of several tests hold together at `level`, by Holm's rule: the chance of any false one stays below it.
+
+    `family` is how many were asked in all, where those that could not hold are left out (default: these alone).
+    """
     order = sorted(range(len(chances)), key=chances.__getitem__)
     held = [False] * len(chances)
     for place, number in enumerate(order):
-        if chances[number] > level / (len(chances) - place):
+        if chances[number] > level / ((family or len(chances)) - place):
             break
         held[number] = True
     return held
-
-
-def _rank(count: int) -> int:
-    return int(NEARLY_ALL * (count - 1)) + 1
 
 
 def _at_least(hits: int, population: int, marked: int, drawn: int) -> float:

@@ -12,12 +12,13 @@ from importlib import resources
 from typing import Any
 
 from tracecheck.chains import is_current, refresh
-from tracecheck.check.chance import chance_of_exceeding, chance_of_failing, surviving, usual
+from tracecheck.check.chance import chance_of_exceeding, chance_of_failing, surviving, usual_rank
 from tracecheck.errors import UsageError
 from tracecheck.store import Store
 
 LEVEL = 0.01
-"""The chance that a comparison of two equal sets flags anything at all."""
+"""The chance that a comparison of two equal sets flags any edge as failing, appeared or vanished; and the same for
+slower and faster, over those edges whose shift would matter: most never come so far."""
 
 LEAST_SAMPLES = 8
 """Traces an edge needs on both sides before its times are compared."""
@@ -89,6 +90,9 @@ class EdgeChange:
     explained_by: str | None = None
 
 
+_PRESENCE = (Reason.FAILING, Reason.APPEARED, Reason.VANISHED)
+_TIMES = (Reason.SLOWER, Reason.FASTER)
+
 Key = tuple[str, str | None, str, str | None]
 NOTHING: Mapping[str, Any] = {"count": 0, "p50_ns": None, "p95_ns": None, "error_rate": 0.0, "traces": 0}
 
@@ -98,11 +102,13 @@ def compare(baseline: Scope, candidate: Scope) -> list[EdgeChange]:
     before, after = _measured(baseline, "baseline"), _measured(candidate, "candidate")
     keys = list(dict.fromkeys([*before.edges, *after.edges]))
     asked = [(key, *one) for key in keys for one in _suspicions(key, before, after)]
-    held = surviving([chance for _, _, chance in asked], LEVEL)
     reasons: dict[Key, Reason] = {}
-    for (key, reason, _), holds in zip(asked, held, strict=True):
-        if holds:
-            reasons.setdefault(key, reason)
+    for family, about in ((len(keys), _PRESENCE), (None, _TIMES)):
+        of_kind = [one for one in asked if one[1] in about]
+        held = surviving([chance for _, _, chance in of_kind], LEVEL, family)
+        for (key, reason, _), holds in zip(of_kind, held, strict=True):
+            if holds:
+                reasons.setdefault(key, reason)
     changes = _explained([_change(key, before, after, reasons.get(key)) for key in keys])
     return sorted(changes, key=lambda one: (not one.flagged, -abs(one.shift_p50_ns or 0), _key(one)[0]))
 
@@ -136,7 +142,10 @@ def _suspicions(key: Key, before: _Measured, after: _Measured) -> Iterable[tuple
         seen, there, elsewhere = (new, after, before) if old is None else (old, before, after)
         assert seen is not None
         reason = Reason.APPEARED if old is None else Reason.VANISHED
-        yield reason, chance_of_failing(_trials(key, there), seen["traces"], _trials(key, elsewhere), 0)
+        trials = [_trials(key, side) for side in (there, elsewhere)]
+        if not all(trials):  # the caller itself came or went: then every trace could have had it
+            trials = [max(side.traces.values(), default=0) for side in (there, elsewhere)]
+        yield reason, chance_of_failing(trials[0], seen["traces"], trials[1], 0)
         return
     share, base_share = new["traces_failed"] / new["traces"], old["traces_failed"] / old["traces"]
     if share >= base_share + LEAST_MORE_FAILING and share >= 2 * base_share:
@@ -147,20 +156,28 @@ def _suspicions(key: Key, before: _Measured, after: _Measured) -> Iterable[tuple
             (Reason.SLOWER, old["votes"], new["votes"]),
             (Reason.FASTER, new["votes"], old["votes"]),
         ):
-            above = _beyond(from_votes, to_votes)
-            if above >= LEAST_SHARE * len(to_votes):
-                yield reason, chance_of_exceeding(len(from_votes), len(to_votes), above)
+            if _beyond(from_votes, to_votes, usual_rank(len(from_votes))) >= LEAST_SHARE * len(to_votes):
+                yield reason, _chance_of_shift(from_votes, to_votes)
 
 
 def _trials(key: Key, side: _Measured) -> int:
-    """In how many traces an edge could have been seen: those with its caller, else all that have any edge's caller."""
-    return side.traces.get(key[0]) or max(side.traces.values(), default=0)
+    """In how many traces an edge could have been seen: those with its caller."""
+    return side.traces.get(key[0], 0)
 
 
-def _beyond(usually: Sequence[int], others: Sequence[int]) -> int:
-    """How many of the others lie beyond the usual time by more than counts."""
-    mark = usual(usually)
-    limit = mark + max(LEAST_SHIFT_NS, round(LEAST_SHIFT_SHARE * max(0, usually[len(usually) // 2])))
+def _chance_of_shift(usually: Sequence[int], others: Sequence[int]) -> float:
+    """Looks twice, and pays for both: past the usual time, which outliers do not move, and past all there ever was."""
+    size = len(usually)
+    looks = [
+        chance_of_exceeding(size, len(others), _beyond(usually, others, rank), rank)
+        for rank in (usual_rank(size), size)
+    ]
+    return min(1.0, len(looks) * min(looks))
+
+
+def _beyond(usually: Sequence[int], others: Sequence[int], rank: int) -> int:
+    """How many of the others lie beyond the sample of a rank by more than counts."""
+    limit = usually[rank - 1] + max(LEAST_SHIFT_NS, round(LEAST_SHIFT_SHARE * max(0, usually[len(usually) // 2])))
     return sum(other > limit for other in others)
 
 
