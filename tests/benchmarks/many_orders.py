@@ -1,6 +1,6 @@
 """Orders by the million, made in SQL straight into a store's span rows: the load of the analysis benchmark.
 
-One order is 24 spans of eight services in three or four traces, with six steps across the broker: placed (send orders),
+One order is 24 spans of seven services in three or four traces, with six steps across the broker: placed (send orders),
 reserved (process orders, inventory), charged (process orders, billing, by link in a trace of its own), packed (process
 reservations, shipping), notified (process shipments, mailer) and booked (process payments, ledger). A quarter of the
 charges are handled in batches of eight under one poll trace. `failing` is the share of orders with a fault: its charge
