@@ -260,6 +260,16 @@ def test_json_is_escaped_as_python_escapes_it(form: Form, value: str, raw: bytes
 
 
 @pytest.mark.parametrize("form", FORMS)
+def test_what_a_later_value_replaces_inside_a_map_is_not_cut(form: Form) -> None:
+    """The one that is kept may be within the limits."""
+    long = AnyValue(array_value=ArrayValue(values=[AnyValue(bytes_value=b"longer"), AnyValue(string_value="longer")]))
+    pairs = [KeyValue(key="k", value=long), KeyValue(key="k", value=AnyValue(string_value="kept"))]
+    nested = AnyValue(kvlist_value=KeyValueList(values=pairs))
+    body = a_request(a_message(attributes=[KeyValue(key="a", value=nested)])).SerializeToString()
+    assert_same(body, SMALL, form)
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_many_keys_are_kept_apart_and_forgotten_again(form: Form) -> None:
     """More keys than a decoder remembers from span to span, each found again within its span."""
     many = 70_000 if form is Batch else 2_000

@@ -171,6 +171,9 @@ class Json:
     def write(self, root: cython.int) -> cython.int:
         """Writes the container that was opened at this level, and all inside it."""
         level: cython.int = root
+        muted: cython.int = -1  # the outermost level that nobody will read
+        texts: cython.longlong = 0
+        octets: cython.longlong = 0
         item: cython.Py_ssize_t
         kind: cython.int
         a: cython.longlong
@@ -179,6 +182,10 @@ class Json:
             if self.undo.view[level] >= 0:
                 self.out.size = self.undo.view[level]
                 self.undo.view[level] = -1
+                if muted == level:  # what was not kept was not cut either
+                    self.counts.view[CUT_TEXT] = texts
+                    self.counts.view[CUT_BYTES] = octets
+                    muted = -1
             if self.next.view[level] >= self.last.view[level]:
                 self.out.put(0x7D if self.is_map.view[level] else 0x5D)
                 if self.tagged.view[level]:
@@ -199,6 +206,10 @@ class Json:
                         continue
                     # Nobody will read it, but what is wrong inside it counts.
                     self.undo.view[level] = self.out.size
+                    if muted < 0:
+                        muted = level
+                        texts = self.counts.view[CUT_TEXT]
+                        octets = self.counts.view[CUT_BYTES]
                 else:
                     if self.written.view[level]:
                         self.out.put(0x2C)
