@@ -217,14 +217,16 @@ def _place(hop: "Hop") -> str:
 
 
 def _diagnosis(found: "tuple[Finding, ...]") -> str:
+    from tracecheck.model import Verdict
     from tracecheck.report.sentences import SIGNS, sentence
     from tracecheck.report.text import finding_lines
 
+    signs = SIGNS | {Verdict.PASS: "NOTE"}  # nothing was expected here that could have passed
     if not found:
         return "nothing wrong is proven by the spans themselves\n"
     lines: list[str] = []
     for finding in found:
-        lines.append(f"{SIGNS[finding.verdict]} {sentence(finding)}")
+        lines.append(f"{signs[finding.verdict]} {sentence(finding)}")
         lines += finding_lines(finding, None)
     return "\n".join([*lines, f"{len(found)} {'finding' if len(found) == 1 else 'findings'}"]) + "\n"
 
