@@ -17,15 +17,15 @@ from tests.support.polling import until
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
-def test_the_readmes_service_handles_an_order_in_one_chain(kafka_address: str) -> None:
+def test_the_readmes_service_handles_an_order_in_one_chain(broker_of_its_own: str) -> None:
     (service,) = [block for block in re.findall(r"```python\n(.*?)```", README, re.S) if "configure(" in block]
-    service = service.replace("localhost:9092", kafka_address)
-    admin = KafkaAdminClient(bootstrap_servers=kafka_address)
+    service = service.replace("localhost:9092", broker_of_its_own)
+    admin = KafkaAdminClient(bootstrap_servers=broker_of_its_own)
     for topic in ("orders", "payments"):  # the names of every example; another test on this broker may have made one
         with suppress(TopicAlreadyExistsError):
             admin.create_topics([NewTopic(topic, 1, 1)])
     admin.close()
-    with KafkaProducer(bootstrap_servers=kafka_address) as producer:
+    with KafkaProducer(bootstrap_servers=broker_of_its_own) as producer:
         producer.send("orders", key=b"7", value=b"{}").get(timeout=10)
 
     with sink("http/protobuf") as received:

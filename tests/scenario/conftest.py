@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.shops import running_shop
 from tracecheck.config import Endpoints, Listen
+from tracecheck.demo.broker import embedded_broker
 from tracecheck.demo.supervisor import Supervisor
 from tracecheck.model import CheckReport, Finding, Result
 from tracecheck.scenario.ground import Ground, Places
@@ -39,17 +40,18 @@ class ShopOpen:
 
 
 @pytest.fixture(scope="module")
-def shop(embedded_broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopOpen]:
-    """The shop, ready to take orders."""
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopOpen]:
+    """The shop, ready to take orders, on a broker where nobody else is of its groups."""
     folder = tmp_path_factory.mktemp("shop")
     database = f"sqlite:///{folder}/shop.db"
     with (
+        embedded_broker() as kafka,
         Service(":memory:", Listen(grpc_port=0, http_port=0, api_port=0)) as service,
-        Ground(service.store, Places(brokers={"kafka": embedded_broker}, database=database)) as ground,
-        running_shop(embedded_broker, service.endpoints, folder, OTEL_BSP_SCHEDULE_DELAY="50") as processes,
+        Ground(service.store, Places(brokers={"kafka": kafka}, database=database)) as ground,
+        running_shop(kafka, service.endpoints, folder, OTEL_BSP_SCHEDULE_DELAY="50") as processes,
     ):
         yield ShopOpen(
-            kafka=embedded_broker,
+            kafka=kafka,
             database=database,
             folder=folder,
             service=service,

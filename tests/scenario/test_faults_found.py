@@ -13,11 +13,15 @@ SCENARIO = (
 cases: cases.csv
 seed: {kafka: orders, key: "o-{run}", value: {id: "o-{run}", total: 42, fault: "{fault}", careless: "{careless}"}}
 observe:
-  - {kafka: shipments, where: {id: "o-{run}"}, within: 20s}
+  - {kafka: shipments, where: {id: "o-{run}"}, within: 12s}
   - {kafka: orders.dlq, where: {id: "o-{run}"}, times: 0}
 state:
-  - {sql: "select status from orders_view where id = :id", params: {id: "o-{run}"}, equals: SHIPPED, hold: 50ms}
-  - {sql: "select count(*) from ledger where id = :id", params: {id: "o-{run}"}, matches: {at_least: 1}}
+  - sql: "select status from orders_view where id = :id"
+    params: {id: "o-{run}"}
+    equals: SHIPPED
+    within: 12s
+    hold: 50ms
+  - {sql: "select count(*) from ledger where id = :id", params: {id: "o-{run}"}, matches: {at_least: 1}, within: 12s}
 clean_up:
   - {sql: "delete from orders_view where id = :id", params: {id: "o-{run}"}}
 duplicates: {deliveries: forbid, effects: forbid}

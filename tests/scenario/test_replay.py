@@ -7,7 +7,7 @@ import pytest
 
 from tests.scenario.conftest import ShopOpen, told
 from tests.support.shops import ORDER
-from tracecheck.chains import find, load
+from tracecheck.chains import find, load, refresh
 from tracecheck.errors import UsageError
 from tracecheck.model import Cause
 from tracecheck.scenario.perform import Performed, perform, ready
@@ -24,11 +24,17 @@ def broken(shop: ShopOpen, folder: Path, run_id: str) -> Performed:
     return perform(read_scenarios([folder])[0], shop.ground, run_id=run_id)
 
 
+def the_chain_of(shop: ShopOpen, run_id: str) -> str:
+    refresh(shop.service.store)
+    (chain_id,) = find(shop.service.store, run_id)
+    return chain_id
+
+
 def test_a_message_that_failed_goes_where_it_was_lost_and_the_chain_heals(shop: ShopOpen, tmp_path: Path) -> None:
     done = broken(shop, tmp_path, "replay-1")
     assert told(done.result) == [("charged", "processing_failed")]
     spec = [ready(read_scenarios([tmp_path])[0], run_id="replay-1", number=0, settle_ns=None)]
-    (chain_id,) = find(shop.service.store, "replay-1")
+    chain_id = the_chain_of(shop, "replay-1")
     (sent,) = done.injected
 
     planned = plan_replay(shop.ground, chain_id, spec)
@@ -58,6 +64,6 @@ def test_a_chain_that_is_whole_has_nothing_to_replay(shop: ShopOpen, tmp_path: P
     (tmp_path / "order.yaml").write_text(SCENARIO.replace("billing fails until mended", "none"))
     scenario = read_scenarios([tmp_path])[0]
     assert told(perform(scenario, shop.ground, run_id="replay-2").result) == []
-    (chain_id,) = find(shop.service.store, "replay-2")
+    chain_id = the_chain_of(shop, "replay-2")
     with pytest.raises(UsageError, match="has no message that was lost"):
         plan_replay(shop.ground, chain_id, [ready(scenario, run_id="replay-2", number=0, settle_ns=None)])

@@ -37,8 +37,8 @@ def wait_for(
 
     A fail is certain at once and so is a pass without negative claims; everything else is certain when the evidence is
     complete (DESIGN 5). `may_still_come` says that the system is running: then silence alone does not make the absence
-    of a step without a budget a fact, since a consumer may need longer to start than an exporter to deliver. At the
-    deadline the last verdict stands, whatever it is. `needle` narrows to one chain (any id of it, or a prefix),
+    of a step a fact before its budget is over, since a consumer may need longer to start than an exporter to deliver.
+    At the deadline the last verdict stands, whatever it is. `needle` narrows to one chain (any id of it, or a prefix),
     `run_id` to one run.
     """
     deadline = time.monotonic() + timeout_s
@@ -167,9 +167,14 @@ def _is_certain(report: CheckReport, *, may_still_come: bool) -> bool:
 
 
 def _is_merely_assumed(finding: Finding) -> bool:
-    """True of an absence (only that is waited for) without a budget that nothing but silence vouches for."""
-    absent_without_budget = finding.waited_ns is not None and finding.limit_ns is None
-    return absent_without_budget and finding.completeness is not None and finding.completeness.basis is Basis.ASSUMED
+    """True of an absence (only that is waited for) that nothing but silence vouches for, its budget not over.
+
+    A consumer between two steps, or another attempt, may be slower than the quiet time; a budget says how slow.
+    """
+    if finding.waited_ns is None or finding.completeness is None:
+        return False
+    running = finding.limit_ns is None or finding.waited_ns < finding.limit_ns
+    return running and finding.completeness.basis is Basis.ASSUMED
 
 
 def _budgets_left_ns(report: CheckReport) -> list[int]:
