@@ -15,7 +15,7 @@ from tests.support.authority import Authority
 from tests.support.fake_store import FakeStore
 from tests.support.otlp import a_message, a_request
 from tracecheck.errors import UsageError
-from tracecheck.receiver import ReceiverOptions, RunningReceiver, Security, start_receiver
+from tracecheck.receiver import ReceiverOptions, RunningReceiver, Security, security, start_receiver
 
 BODY = a_request(a_message()).SerializeToString()
 TOKEN = "correct-horse"
@@ -131,13 +131,19 @@ def test_files_that_are_no_pair_are_refused_before_anything_listens(store: FakeS
         listening(store, certificate=certificate, key=key)
 
 
-def test_an_open_door_beyond_loopback_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_open_door_beyond_loopback_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    listening = logging.Handler()
+    monkeypatch.setattr(listening, "emit", lambda record: told.append(record.getMessage()))
+    log = logging.Logger("of its own, whatever other tests did to the process's")
+    log.addHandler(listening)
+    monkeypatch.setattr(security, "_log", log)
+
     Security().check("127.0.0.1")
     Security().check("localhost")
-    assert caplog.text == ""
+    assert told == []
     Security().check("0.0.0.0")
-    assert "whoever reaches this address" in caplog.text
-    caplog.clear()
+    assert "whoever reaches this address" in told.pop()
     Security(token=TOKEN).check("10.0.0.1")
-    assert "learns the token" in caplog.text
-    assert TOKEN not in caplog.text
+    assert "learns the token" in told[0]
+    assert TOKEN not in told[0]
