@@ -1,3 +1,14 @@
 """What every test of both distributions can ask for."""
 
+import logging
+
 pytest_plugins = ["pytester", "tests.services.fixtures"]
+
+
+def pytest_runtest_setup() -> None:
+    """A library that sets up its own logging in one test may switch existing loggers off; the next is to hear ours."""
+    logging.disable(logging.NOTSET)
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.startswith("tracecheck") and isinstance(logger, logging.Logger):
+            logger.disabled = False
+            logger.propagate = True
