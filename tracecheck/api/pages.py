@@ -45,7 +45,7 @@ def page_routes(
     async def chain(request: Request) -> Response:
         await refreshed()
         try:
-            html = await anyio.to_thread.run_sync(partial(chain_html, store, request.path_params["needle"]))
+            html = await anyio.to_thread.run_sync(partial(_named, store, request.path_params["needle"]))
         except UsageError as unknown:
             return Response(str(unknown), 404, HEADERS, "text/plain; charset=utf-8")
         return _page(html)
@@ -69,19 +69,25 @@ def overview_html(store: Store, *, run_id: str | None = None, links: bool = True
     )
 
 
-def chain_html(store: Store, needle: str, expectations: Sequence[Expectation] = ()) -> str:
-    """The page of the chain that `needle` names: any id of it, or a prefix. Raises `UsageError` unless it is one.
+def chain_html(store: Store, chain_id: str, expectations: Sequence[Expectation] = ()) -> str:
+    """The page of one chain. Raises `UsageError` if it is not stored.
 
-    With expectations, what they find in it is told first; else what its spans prove by themselves.
+    With expectations it tells what they find in it, else what its spans prove by themselves.
     """
+    if expectations:
+        report = check_store(store, expectations, needle=chain_id)
+        findings = tuple(each for result in report.results for each in result.findings)
+    else:
+        findings = tuple(diagnose(store, chain_id))
+    return chain_page(redacted(load(store, chain_id)), redacted(findings))
+
+
+def _named(store: Store, needle: str) -> str:
+    """The page of the chain that `needle` names: any id of it, or a prefix. Raises `UsageError` unless it is one."""
     found = find(store, needle)
     if len(found) != 1:
         raise UsageError(f"{needle!r} names {len(found)} chains; expected an id of one, or a prefix that only one has")
-    findings = tuple(diagnose(store, found[0]))
-    if expectations:
-        report = check_store(store, expectations, needle=found[0])
-        findings = tuple(each for result in report.results for each in result.findings)
-    return chain_page(redacted(load(store, found[0])), redacted(findings))
+    return chain_html(store, found[0])
 
 
 def _page(html: str) -> Response:

@@ -7,14 +7,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from tracecheck.errors import TracecheckError
 from tracecheck.model import CheckReport, Finding, Result
 from tracecheck.report import sentences
 from tracecheck.report.grave import grave_findings
 from tracecheck.report.reporter import Look
 from tracecheck.report.sanitise import terminal
+from tracecheck.report.template import filled
 from tracecheck.report.text import block, totals
 from tracecheck.report.tree import render_tree
 
@@ -45,10 +44,8 @@ class Told:
 def render(report: CheckReport, look: Look) -> str:
     """The whole page."""
     told = list(grave_findings(report))
-    environment = Environment(
-        loader=PackageLoader("tracecheck.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    return environment.get_template("check.html").render(
+    return filled(
+        "check.html",
         verdict=report.verdict.value,
         totals=totals(report),
         causes=Counter(_kind(result, finding) for result, finding in told).most_common(MAX_CAUSES),

@@ -3,16 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from tracecheck.chains import Stage
 from tracecheck.model import Chain, ChainSummary, Finding, Verdict
 from tracecheck.report import sentences
 from tracecheck.report.sanitise import terminal
+from tracecheck.report.template import filled
 from tracecheck.report.text import finding_lines
 from tracecheck.report.timeline import BAR, WIDTH, timeline
 from tracecheck.report.tree import render_tree
-from tracecheck.report.units import duration, instant
 
 MAX_FINDINGS = 100
 MAX_TREE_CHARACTERS = 200_000
@@ -32,40 +30,26 @@ def chain_page(chain: Chain, findings: Sequence[Finding] = ()) -> str:
     """One chain: its timeline, its findings as `check` words them, and its tree."""
     told = [finding for finding in findings if finding.verdict is not Verdict.PASS]
     said = [finding for finding in findings if finding.verdict is Verdict.PASS]
-    return (
-        _environment()
-        .get_template("chain.html")
-        .render(
-            title=f"chain {terminal(chain.summary.correlation_id or chain.chain_id, 60)}",
-            summary=chain.summary,
-            picture=timeline(chain, findings),
-            width=WIDTH,
-            bar=BAR,
-            blocks=[(sentences.sentence(each), "\n".join(finding_lines(each, each.completeness))) for each in told],
-            remarks=[sentences.sentence(each) for each in said],
-            tree=render_tree(chain, findings)[:MAX_TREE_CHARACTERS],
-        )
+    return filled(
+        "chain.html",
+        title=f"chain {terminal(chain.summary.correlation_id or chain.chain_id, 60)}",
+        summary=chain.summary,
+        picture=timeline(chain, findings),
+        width=WIDTH,
+        bar=BAR,
+        blocks=[(sentences.sentence(each), "\n".join(finding_lines(each, each.completeness))) for each in told],
+        remarks=[sentences.sentence(each) for each in said],
+        tree=render_tree(chain, findings)[:MAX_TREE_CHARACTERS],
     )
 
 
 def overview_page(overview: Overview, *, links: bool) -> str:
     """What the store holds. With `links` chains lead to `chains/ID`, as the pages of `serve` have them."""
-    return (
-        _environment()
-        .get_template("overview.html")
-        .render(
-            title="tracecheck",
-            overview=overview,
-            told=[(sentences.sentence(each), each) for each in overview.findings[:MAX_FINDINGS]],
-            left_out=max(0, len(overview.findings) - MAX_FINDINGS),
-            links=links,
-        )
+    return filled(
+        "overview.html",
+        title="tracecheck",
+        overview=overview,
+        told=[(sentences.sentence(each), each) for each in overview.findings[:MAX_FINDINGS]],
+        left_out=max(0, len(overview.findings) - MAX_FINDINGS),
+        links=links,
     )
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("tracecheck.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    environment.filters |= {"duration": duration, "instant": instant, "safe_text": terminal}
-    return environment
