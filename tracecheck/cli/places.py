@@ -1,19 +1,17 @@
 """Options that say where the system under test is: its brokers, its databases, its read models."""
 
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
+from tracecheck.cli.bus import VARIABLES
+from tracecheck.cli.options import F
 from tracecheck.errors import UsageError
 
 if TYPE_CHECKING:
     from tracecheck.scenario.ground import Places
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-BROKER_VARIABLES = {"kafka": "KAFKA", "rabbitmq": "RABBITMQ"}
 DATABASE_VARIABLE = "TRACECHECK_DATABASE"
 HTTP_VARIABLE = "TRACECHECK_HTTP"
 
@@ -42,13 +40,11 @@ def places_of(
     """What `place_options` gave; for what was not given, the environment. Raises `UsageError`."""
     from tracecheck.scenario.ground import Places
 
-    known = {system: os.environ[name] for system, name in BROKER_VARIABLES.items() if os.environ.get(name)}
+    known = {system: os.environ[name] for system, name in VARIABLES.items() if os.environ.get(name)}
     for given in brokers:
         system, separator, address = given.partition("=")
-        if not separator or system not in BROKER_VARIABLES or not address:
-            raise UsageError(
-                f"--broker {given!r}: expected {' or '.join(f'{name}=ADDRESS' for name in BROKER_VARIABLES)}"
-            )
+        if not separator or system not in VARIABLES or not address:
+            raise UsageError(f"--broker {given!r}: expected {' or '.join(f'{name}=ADDRESS' for name in VARIABLES)}")
         known[system] = address
     if bootstrap_servers:
         known["kafka"] = bootstrap_servers
