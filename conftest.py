@@ -1,8 +1,15 @@
 """What every test of both distributions can ask for."""
 
 import logging
+import signal
 
 pytest_plugins = ["pytester", "tests.services.fixtures"]
+
+
+def pytest_configure() -> None:
+    """Started in the background, a shell has us ignore Ctrl-C, and so would every process whose end by it is tested."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup() -> None:

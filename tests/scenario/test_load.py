@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.shops import ORDER, running_shop
 from tracecheck.config import Listen
+from tracecheck.demo.broker import embedded_broker
 from tracecheck.model import Verdict
 from tracecheck.report.load import document, render_load, render_plot
 from tracecheck.scenario.ground import Ground, Places
@@ -35,16 +36,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def slowed(embedded_broker: str, folder: Path) -> Iterator[LoadOutcome]:
+def slowed(folder: Path) -> Iterator[LoadOutcome]:
     """A load on a shop whose projector writes each order 1.5 s after it was told of it; one order in 30 is lost."""
     faults = ["none"] * 29 + ["billing sends nothing"]
     (folder / "order.yaml").write_text(SCENARIO)
     (folder / "cases.csv").write_text("n_,fault\n" + "".join(f"{n},{fault}\n" for n, fault in enumerate(faults)))
-    places = Places(brokers={"kafka": embedded_broker}, database=f"sqlite:///{folder}/shop.db")
     with (
+        embedded_broker() as kafka,
         Service(":memory:", Listen(grpc_port=0, http_port=0, api_port=0)) as service,
-        Ground(service.store, places) as ground,
-        running_shop(embedded_broker, service.endpoints, folder, PROJECTOR_DELAY_S=str(DELAY_S)),
+        Ground(service.store, Places(brokers={"kafka": kafka}, database=f"sqlite:///{folder}/shop.db")) as ground,
+        running_shop(kafka, service.endpoints, folder, PROJECTOR_DELAY_S=str(DELAY_S)),
     ):
         yield drive(
             read_scenarios([folder]),

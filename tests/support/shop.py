@@ -14,6 +14,7 @@ import sqlite3
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,13 @@ class Worker(threading.Thread):
         self.folder = folder
 
     def run(self) -> None:
+        try:
+            self.consume()
+        except BaseException:  # noqa: BLE001 - with one thread gone, the service would look alive and handle nothing
+            traceback.print_exc()
+            os._exit(1)
+
+    def consume(self) -> None:
         self.database = sqlite3.connect(self.folder / "shop.db", isolation_level=None, timeout=30)
         consumer = KafkaConsumer(
             bootstrap_servers=os.environ["KAFKA"],
