@@ -33,5 +33,5 @@ def test_a_specification_without_a_chain_is_refused_with_what_to_do(tracecheck: 
 
 def test_a_file_that_cannot_be_written_is_said(tracecheck: Run) -> None:
     ended = tracecheck("report", "--out", "{tmp}/no/such/folder/x.html")
-    assert ended.status == 2
-    assert "cannot write" in ended.err
+    assert ended.status == 4
+    assert "cannot be written" in ended.err

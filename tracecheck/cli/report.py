@@ -5,6 +5,7 @@ import click
 from tracecheck.cli.options import store_option
 from tracecheck.cli.output import emit, say
 from tracecheck.cli.reading import current
+from tracecheck.cli.verdicts import write
 
 
 @click.command()
@@ -37,10 +38,7 @@ def report(chain: str | None, run_id: str | None, specs: tuple[str, ...], out: s
     if out is None:
         emit(html)
         return
-    try:
-        Path(out).write_text(html, encoding="utf-8")
-    except OSError as fault:
-        raise UsageError(f"cannot write {out}: {fault.strerror or fault}") from fault
+    write(Path(out), lambda: html)
     say(f"wrote {out}")
 
 
