@@ -7,7 +7,7 @@ STAMP   := $(VENV)/set-up-is-current
 OURS    := .[demo,dev,kafka,notebook]
 HELPER  := ./instrumentation[aiokafka,confluent,kafka,rabbitmq]
 
-# The tests of one file stay together, so that what a file sets up is set up once. On two cores, two workers.
+# The tests of one file stay together, so that what a file sets up is set up once; conftest.py says which come first.
 WORKERS ?= 2
 PYTEST  := $(BIN)/pytest
 
@@ -26,7 +26,7 @@ demo: $(STAMP) ## run an order system that breaks now and then, and see what bro
 	$(BIN)/tracecheck demo
 
 test: $(STAMP) ## run all tests; those whose service is absent are skipped
-	$(PYTEST) --numprocesses=$(WORKERS) --dist=loadfile --durations=10
+	$(PYTEST) --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder --durations=30
 
 check: check-format check-lint check-types check-imports ## check format, lint, types and the import rules
 

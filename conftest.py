@@ -3,6 +3,10 @@
 import logging
 import signal
 
+import pytest
+
+LONG = ("tests/docs/", "tests/demo/", "tests/scenario/")
+
 pytest_plugins = ["pytester", "tests.services.fixtures"]
 
 
@@ -10,6 +14,11 @@ def pytest_configure() -> None:
     """Started in the background, a shell has us ignore Ctrl-C, and so would every process whose end by it is tested."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What waits for many processes comes first: at the end it would leave one worker alone with it."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 def pytest_runtest_setup() -> None:
