@@ -6,6 +6,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
@@ -23,8 +24,15 @@ from tracecheck.store import Retention, Store, open_store, vacuum
 REFRESH_AFTER_QUIET_S = 1.0
 """Chains are rebuilt once spans have paused this long, so that analysts' tables follow intake without racing it."""
 
-REFRESH_AT_LEAST_EVERY_S = 5.0
-"""Under traffic that never pauses, the tables are at most this far behind."""
+REFRESH_EVERY_S = 5.0
+"""Under traffic that never pauses, the tables are at most this far behind, unless it is"""
+
+FLOOD_SPANS_PER_S = 5_000
+"""faster than that: chains cost as much as storing, so following a flood would halve what can be taken in. They are
+rebuilt when it pauses, when a command or a page asks for chains, and at the latest"""
+
+REFRESH_IN_FLOOD_EVERY_S = 60.0
+"""after so long."""
 
 RETAIN_EVERY_S = 60.0
 """Between two looks at what is too old or too much."""
@@ -89,7 +97,10 @@ class Service:
         self._stopped.set()
 
     def close(self) -> None:
-        """Answers what is in flight, stops the listeners, brings the chains up to date, closes the store."""
+        """Answers what is in flight, stops the listeners, stores what waits, closes the store.
+
+        Chains that are not up to date then are brought so by the next reader.
+        """
         self._close.close()
 
     def __enter__(self) -> "Service":
@@ -106,10 +117,21 @@ class Service:
         while not self._stopped.is_set():
             if self.store.wait(fresh, REFRESH_AFTER_QUIET_S) == fresh:
                 continue
-            _until_quiet(self.store, self._stopped)
+            self._until_quiet()
             fresh = self.store.generation()
             if not self._stopped.is_set():
                 _despite_faults("the chains are not brought up to date", partial(refresh, self.store))
+
+    def _until_quiet(self) -> None:
+        """Returns when spans pause, or came for too long to leave the tables behind."""
+        began, received = time.monotonic(), self.counters.received
+        seen = -1
+        while (now := self.store.generation()) != seen and not self._stopped.wait(REFRESH_AFTER_QUIET_S):
+            seen = now
+            passed_s = time.monotonic() - began
+            flooded = self.counters.received - received > FLOOD_SPANS_PER_S * passed_s
+            if passed_s >= (REFRESH_IN_FLOOD_EVERY_S if flooded else REFRESH_EVERY_S):
+                return
 
     def _keep_small(self) -> None:
         """Removes what is older or more than is to be kept, from time to time."""
@@ -128,12 +150,3 @@ def _despite_faults(consequence: str, work: Callable[[], object]) -> None:
         work()
     except TracecheckError as error:
         _log.warning("%s: %s", consequence, error)
-
-
-def _until_quiet(store: Store, stopped: threading.Event) -> None:
-    seen = store.generation()
-    for _ in range(round(REFRESH_AT_LEAST_EVERY_S / REFRESH_AFTER_QUIET_S)):
-        later = store.wait(seen, REFRESH_AFTER_QUIET_S)
-        if later == seen or stopped.is_set():
-            return
-        seen = later

@@ -2,7 +2,7 @@
 
 import threading
 from bisect import bisect_left
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 COMMIT_BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -60,36 +60,35 @@ class Metrics:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counters = Counters()
+        self._now: dict[str, Any] = {field.name: field.default for field in fields(Counters)}
 
     def add(self, **more: float) -> None:
         """Adds to the counters named; negative for what is no longer held. `commit_seconds` are those of one commit."""
         with self._lock:
-            now: dict[str, Any] = {name: getattr(self._counters, name) + count for name, count in more.items()}
+            for name, count in more.items():
+                self._now[name] += count
             if "commit_seconds" in more:
-                buckets = list(self._counters.commit_buckets)
+                buckets = list(self._now["commit_buckets"])
                 buckets[bisect_left(COMMIT_BOUNDS_S, more["commit_seconds"])] += 1
-                now["commit_buckets"] = tuple(buckets)
-            self._counters = replace(self._counters, **now)
+                self._now["commit_buckets"] = tuple(buckets)
 
     def add_within(self, name: str, more: int, limit: int) -> bool:
         """Adds to one counter, unless that would raise it over the limit: then False, and nothing is added."""
         with self._lock:
-            now: dict[str, Any] = {name: getattr(self._counters, name) + more}
-            if more > 0 and now[name] > limit:
+            if more > 0 and self._now[name] + more > limit:
                 return False
-            self._counters = replace(self._counters, **now)
+            self._now[name] += more
             return True
 
     def put(self, **now: Any) -> None:
         """Sets the counters named."""
         with self._lock:
-            self._counters = replace(self._counters, **now)
+            self._now |= now
 
     def snapshot(self) -> Counters:
         """All counters at one instant."""
         with self._lock:
-            return self._counters
+            return Counters(**self._now)
 
 
 COUNTERS = tuple(field.name for field in fields(Counters))
