@@ -14,12 +14,15 @@ from tracecheck.chains import find, hops, is_current, load, refresh, summaries
 from tracecheck.model import Span
 from tracecheck.store import Store, open_store
 
-VIEWS = ("chains", "chain_spans", "edges", "messages", "hops", "chain_feeds")
+VIEWS = ("chains", "chain_spans", "edges", "messages", "hops", "chain_feeds", "shapes")
+
+SHAPES = "(select chain_id, shape, instants from chain_shape_rows join chain_rows using (chain_number)) as shapes"
 
 
 def contents(store: Store) -> dict[str, list[str]]:
     """Every row of every view, as text, in no order."""
-    return {view: sorted(map(repr, store.query(f"select * from {view}").to_pylist())) for view in VIEWS}
+    froms = {view: SHAPES if view == "shapes" else view for view in VIEWS}
+    return {view: sorted(map(repr, store.query(f"select * from {of}").to_pylist())) for view, of in froms.items()}
 
 
 def arriving(spans: list[Span], batches: int, random: Random) -> dict[str, list[str]]:

@@ -11,6 +11,7 @@ from tracecheck.chains.graph import graph
 from tracecheck.chains.load import load, load_many
 from tracecheck.chains.lookup import find, hops, summaries
 from tracecheck.chains.refresh import is_current, pipeline, refresh
+from tracecheck.chains.shapes import steps_of
 from tracecheck.chains.stages import Stage, stages
 from tracecheck.chains.surroundings import (
     GroupPosition,
@@ -44,6 +45,7 @@ __all__ = [
     "quiet_for_ns",
     "refresh",
     "stages",
+    "steps_of",
     "summaries",
     "surroundings",
     "timings",

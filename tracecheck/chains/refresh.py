@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from tracecheck.chains.assembly import assemble
 from tracecheck.chains.assembly.stored import spans_of_rows, write_chains
+from tracecheck.chains.shapes import write_shapes
 from tracecheck.store import Reader, Store, Writer
 
 CORRELATION_TRACE_CAP = 1_000
@@ -91,21 +92,23 @@ def pipeline(writer: Writer, *, correlation_trace_cap: int = CORRELATION_TRACE_C
         "select ? as correlation_trace_cap, ? as lost_context_window_ns, ? as window_spans",
         [correlation_trace_cap, LOST_CONTEXT_WINDOW_NS, WINDOW_SPANS],
     )
-    if _take_touched(writer) <= ASSEMBLED_SPANS:
-        _assemble(writer)
+    spans = _take_touched(writer)
+    after = _number(writer, "select coalesce(max(chain_number), 0) from chain_rows")
+    if spans <= ASSEMBLED_SPANS:
+        _assemble(writer, after)
     else:
         _rebuild(writer)
+    write_shapes(writer, after=after)
     if _any(writer, HALF_HOPS):
         _run(writer, "95_lost_context")
     _run(writer, "99_progress")
     _forget(writer)
 
 
-def _assemble(writer: Writer) -> None:
+def _assemble(writer: Writer, after: int) -> None:
     """Few spans: in memory, since the statements below cost a quarter of a second even for one."""
     spans = spans_of_rows(_rows(writer, ROWS_TO_ASSEMBLE))
     constants = frozenset(_rows(writer, CONSTANTS).column(0).to_pylist())
-    after = _number(writer, "select coalesce(max(chain_number), 0) from chain_rows")
     write_chains(writer, assemble(spans, constants), after=after)
     writer.execute("create or replace temp table c_hop_row as select * from hop_rows where chain_number > ?", [after])
 

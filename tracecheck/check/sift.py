@@ -1,8 +1,9 @@
 """Plain passes in bulk: what `sql/sift.sql` proves of all chains at once, so that `evaluate` sees only the rest.
 
-The sift knows which expectations it can decide, and of those only the plainest way to pass: one message or delivery
-per step, one attempt each, each handed on directly by the steps before. It never fails a chain; whatever it does not
-pass is evaluated. A property test holds that whatever it passes, `evaluate` passes.
+What happened is decided once for each shape that chains have (`chains.steps_of`), and when, for every chain. The sift
+knows which expectations it can decide, and of those only the plainest way to pass: one message or delivery per step,
+one attempt each, each handed on directly by the steps before. It never fails a chain; whatever it does not pass is
+evaluated. A property test holds that whatever it passes, `evaluate` passes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,21 +11,19 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 
-from tracecheck.check.anchors import OF_ROLE
+from tracecheck.chains import steps_of
 from tracecheck.expect import Expectation, Pattern, Role, Step, in_causal_order
 from tracecheck.expect.model import Join
 from tracecheck.model import Basis
 from tracecheck.store import Reader
 
-OF_MESSAGE = (
-    ("trace", "trace_id"),
-    ("span", "span_id"),
-    ("owner_trace", "owner_trace_id"),
-    ("owner_span", "owner_span_id"),
-    ("service", "service"),
-    ("at", "start_unix_nano"),
-)
-"""Figures of the one message to a destination, and the columns they come from."""
+REPRESENTATIVES = "in (select chain_number from shape)"
+
+IS_ANCHOR = {
+    Role.SEND: "is_message and destination = $anchor",
+    Role.PROCESS: "not is_message and destination = $anchor and outcome <> 'undelivered'",
+}
+"""As `anchors.OF_ROLE` says it of rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,15 +99,19 @@ def _are_direct(roles: Sequence[Role], step: Step, before: Sequence[Step]) -> bo
 
 @dataclass(slots=True)
 class _Query:
-    """The figures of each step by chain, and the conditions over them. Names go in as parameters only."""
+    """The figures of each step by shape, and the conditions over them; `timely` are those over a chain's instants.
+
+    Names go in as parameters only.
+    """
 
     expectation: Expectation
     parameters: dict[str, object] = field(default_factory=dict)
     _sent: dict[str, int] = field(default_factory=dict)
     _figures: dict[str, list[str]] = field(default_factory=lambda: {"sent": [], "handled": []})
     _conditions: list[str] = field(default_factory=list)
+    _timely: list[str] = field(default_factory=list)
     _messages: list[str] = field(default_factory=list)
-    _steps: list[str] = field(default_factory=list)
+    _handlings: list[str] = field(default_factory=list)
 
     def text(self) -> str:
         """The statement; `parameters` are complete after it."""
@@ -122,30 +125,27 @@ class _Query:
             self._within_whole(named)
         for number, pattern in enumerate(self.expectation.never):
             self._never(number, pattern)
+        anchor = self.expectation.anchor.pattern
+        self.parameters["anchor"] = anchor.target
         return _template().format(
-            with_anchor=OF_ROLE[self.expectation.anchor.pattern.role].replace("$target", "$anchor"),
+            steps=steps_of(REPRESENTATIVES),
+            is_anchor=IS_ANCHOR[anchor.role],
             sent="".join(f", {figure}" for figure in self._figures["sent"]),
             handled="".join(f", {figure}" for figure in self._figures["handled"]),
             messages=" ".join(self._messages),
-            steps=" ".join(self._steps) or "when false then 0",
+            handlings=" ".join(self._handlings) or "when false then 0",
             conditions=" and ".join(f"({each})" for each in self._conditions),
+            timely=" and ".join(f"({each})" for each in self._timely) or "true",
         )
-
-    def __post_init__(self) -> None:
-        patterns = [*(step.pattern for step in self.expectation.steps), *self.expectation.never]
-        self.parameters["destinations"] = sorted({pattern.target for pattern in patterns})
-        self.parameters["anchor"] = self.expectation.anchor.pattern.target
 
     def _message(self, destination: str) -> str:
         """The one message to a destination, as the prefix of its figures."""
         if destination not in self._sent:
             number = self._sent[destination] = len(self._sent)
             self.parameters[f"m{number}"] = destination
-            figures = self._figures["sent"]
             self._messages.append(f"when destination = $m{number} then {number}")
-            here = f"filter (message = {number})"
-            figures.append(f"count(*) {here} as m{number}_count")
-            figures += [f"min({column}) {here} as m{number}_{name}" for name, column in OF_MESSAGE]
+            here = f"filter (what_message = {number})"
+            self._figures["sent"] += [f"count(*) {here} as m{number}_count", f"any_value(it) {here} as m{number}"]
             self._conditions.append(f"m{number}_count = 1")
         return f"m{self._sent[destination]}"
 
@@ -156,30 +156,24 @@ class _Query:
             self.parameters[f"s{place}"] = pattern.service
         if pattern.role is Role.SEND:
             if pattern.service is not None:
-                self._conditions.append(f"{message}_service = $s{place}")
+                self._conditions.append(f"{message}.service = $s{place}")
             return
-        here = f"destination = ${message}"
+        named = f"destination = ${message}"
         if pattern.group is not None:
             self.parameters[f"g{place}"] = pattern.group
-            here += f" and consumer_group = $g{place}"
+            named += f" and consumer_group = $g{place}"
         elif pattern.service is not None:
-            here += f" and consumer_service = $s{place}"
-        self._steps.append(f"when {here} then {place}")
-        figures = self._figures["handled"]
-        figures.append(f"count(*) filter (step = {place}) as h{place}_count")
-        figures.append(f"count(*) filter (step = {place} and is_good) as h{place}_good")
-        figures.append(f"max(attempts) filter (message = {message[1:]}) as h{place}_attempts")
-        wanted = [
-            ("trace", "consumer_trace_id"),
-            ("span", "consumer_span_id"),
-            ("sent_trace", "producer_trace_id"),
-            ("sent_span", "producer_span_id"),
-            ("at", "consumer_end_unix_nano"),
+            named += f" and service = $s{place}"
+        self._handlings.append(f"when {named} then {place}")
+        here = f"what_step = {place}"
+        self._figures["handled"] += [
+            f"count(*) filter ({here}) as h{place}_count",
+            f"count(*) filter ({here} and is_good) as h{place}_good",
+            f"max(attempts) filter (what_message = {message[1:]}) as h{place}_attempts",
+            f"any_value(it) filter ({here}) as h{place}",
         ]
         if pattern.service is not None:
-            wanted.append(("service", "consumer_service"))
-            self._conditions.append(f"h{place}_service = $s{place}")
-        figures += [f"min({column}) filter (step = {place}) as h{place}_{name}" for name, column in wanted]
+            self._conditions.append(f"h{place}.service = $s{place}")
         self._conditions.append(f"h{place}_count = 1 and h{place}_good = 1 and h{place}_attempts = 1")
 
     def _follows(self, place: int, step: Step, before: Sequence[int]) -> None:
@@ -189,26 +183,27 @@ class _Query:
         if step.within_ns is not None:
             self.parameters[f"w{place}"] = step.within_ns
             latest = ", ".join(self._at(other) for other in before)
-            self._conditions.append(f"{self._at(place)} - greatest({latest}) <= $w{place}")
+            self._timely.append(f"{self._at(place)} - greatest({latest}) <= $w{place}")
 
     def _path(self, place: int, before: int) -> str:
         """That the step's message or delivery comes from that of the step before."""
         pattern, earlier = self.expectation.steps[place].pattern, self.expectation.steps[before].pattern
         message = self._message(pattern.target)
-        taken = f"h{place}_sent_trace = {message}_trace and h{place}_sent_span = {message}_span"
-        sent = f"{message}_owner_trace = h{before}_trace and {message}_owner_span = h{before}_span"
+        taken = f"h{place}.message = {message}.message"
+        sent = f"{message}.handler = h{before}.handler"
         if pattern.role is Role.SEND:
             return sent
         return taken if earlier.role is Role.SEND else f"{taken} and {sent}"
 
     def _at(self, place: int) -> str:
         pattern = self.expectation.steps[place].pattern
-        return f"{self._message(pattern.target)}_at" if pattern.role is Role.SEND else f"h{place}_at"
+        of = self._message(pattern.target) if pattern.role is Role.SEND else f"h{place}"
+        return f"s.instants[d.{of}.place]"
 
     def _within_whole(self, named: dict[str, int]) -> None:
         self.parameters["whole"] = self.expectation.within_ns
         last = ", ".join(self._at(place) for place in self._required())
-        self._conditions.append(f"greatest({last}) - {self._at(named[self.expectation.anchor.name])} <= $whole")
+        self._timely.append(f"greatest({last}) - {self._at(named[self.expectation.anchor.name])} <= $whole")
 
     def _required(self) -> Iterator[int]:
         return (place for place, step in enumerate(self.expectation.steps) if not step.optional)

@@ -8,3 +8,4 @@ delete from hop_rows where chain_number in (select chain_number from c_replaced)
 delete from chain_feed_rows where chain_number in (select chain_number from c_replaced);
 delete from chain_trace_rows where chain_number in (select chain_number from c_replaced);
 delete from chain_key_rows where chain_number in (select chain_number from c_replaced);
+delete from chain_shape_rows where chain_number in (select chain_number from c_replaced);

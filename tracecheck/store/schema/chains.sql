@@ -118,6 +118,12 @@ create table chain_key_rows (               -- which chains a new span may touch
     key_hash ubigint not null               -- of a message position, message id or event id
 );
 
+create table chain_shape_rows (             -- chains with messages: those of one shape differ in instants and ids only
+    chain_number bigint not null,
+    shape ubigint not null,                 -- of all messages and hops: what, from whom, to whom, in what order, how it ended
+    instants bigint[] not null              -- of those: a message's start, the end of a hop's deciding attempt
+);
+
 create table correlation_rows (             -- every correlation id and the traces it was seen in
     correlation_id varchar not null,
     trace_id uuid not null
