@@ -19,6 +19,7 @@ import pyarrow as pa
 from tests.support.spans import START, a_link, a_span
 from tracecheck.model import Event, SpanKind
 from tracecheck.semconv import canonical
+from tracecheck.store.conflicts import AS_STORED
 from tracecheck.store.duckdb_store import DuckDBStore
 from tracecheck.store.files import connect, create
 from tracecheck.store.rows import span_table
@@ -80,8 +81,8 @@ def insert_alone(table: pa.Table, size: int) -> float:
         def insert(batch: pa.Table) -> None:
             connection.register("batch", batch)
             connection.execute(
-                "insert into span_rows by name select *, 1::bigint as ingest_number, 1::bigint as ingested_unix_nano, "
-                "false as conflicting from batch"
+                f"insert into span_rows by name select {AS_STORED}, 1::bigint as ingest_number, "
+                "1::bigint as ingested_unix_nano, false as conflicting from batch"
             )
             connection.unregister("batch")
 

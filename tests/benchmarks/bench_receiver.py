@@ -32,6 +32,7 @@ from tracecheck.receiver import ReceiverOptions, decoder_form, start_receiver
 from tracecheck.receiver.decode_columns import Batch
 from tracecheck.receiver.options import MIB
 from tracecheck.store import open_store
+from tracecheck.store.conflicts import AS_STORED
 from tracecheck.store.files import connect, create
 
 ROW_GROUP = 122_880
@@ -41,9 +42,9 @@ BUDGET_MIB = ReceiverOptions().inflight_bytes // MIB
 BASE_SPANS = 24 * 512
 GOAL = 0.5
 TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
-INSERT = """
+INSERT = f"""
     insert into span_rows by name
-    select *, 1::bigint as ingest_number, 1::bigint as ingested_unix_nano, false as conflicting from batch"""
+    select {AS_STORED}, 1::bigint as ingest_number, 1::bigint as ingested_unix_nano, false as conflicting from batch"""
 
 
 def main() -> None:

@@ -108,8 +108,8 @@ with slots as (
         case when operation is not null then (o % 12)::varchar end as partition_id,
         case when operation is not null then o // 12 end as message_offset,
         null::varchar as message_id, case when operation is not null then concat('o-', o) end as message_key,
-        null::varchar as event_id, null::integer as batch_count, null::bigint as record_time_unix_nano,
-        null::integer as attempt, null::varchar as retry_of, false as tombstone,
+        false as event_is_message, null::varchar as own_event_id, null::integer as batch_count,
+        null::bigint as record_time_unix_nano, null::integer as attempt, null::varchar as retry_of, false as tombstone,
         null::varchar as attr_keys, null::varchar[] as attr_vals, null::varchar as attr_int_keys,
         null::bigint[] as attr_ints, 0::uinteger as dropped_attributes_count,
         case when link is not null then [struct_pack(

@@ -88,6 +88,10 @@ MARK = f"""
         group by trace_id, span_id having count(*) > 1
     )"""  # noqa: S608 - constants
 
+AS_STORED = """* exclude (event_id), nullif(event_id, message_id) as own_event_id,
+    coalesce(event_id = message_id, false) as event_is_message"""
+"""Columns of a batch, as `span_rows` holds them: an event's id is stored once where it is the message's id as well."""
+
 PROGRESS = """
     select
         coalesce((select max(ingest_number) from store_progress where task = 'conflicts'), 0),
@@ -193,7 +197,7 @@ def _storage(uuids: pa.ChunkedArray) -> pa.ChunkedArray:
 def _insert(source: str) -> str:
     return f"""
         insert into span_rows by name
-        select *, $number::bigint as ingest_number, $now::bigint as ingested_unix_nano,
+        select {AS_STORED}, $number::bigint as ingest_number, $now::bigint as ingested_unix_nano,
             false as conflicting
         from {source}"""  # noqa: S608 - constants
 

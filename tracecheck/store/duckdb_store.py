@@ -15,6 +15,7 @@ from tracecheck.store import conflicts, files, progress
 from tracecheck.store.claims import claim, release
 from tracecheck.store.faults import refused, writing
 from tracecheck.store.limits import INTERRUPT_EVERY_S, NO_LIMITS, Limits, read_within, require_single_select, time_limit
+from tracecheck.store.neighbours import by_trace
 from tracecheck.store.progress import JournalPosition
 from tracecheck.store.protocol import Appended, Work
 from tracecheck.store.rows import span_table
@@ -281,6 +282,7 @@ class DuckDBStore:
     def _append(self, batch: pa.Table, until: JournalPosition | None, ingested_unix_nano: int) -> Appended:
         if batch.num_rows == 0:
             return Appended(stored=0)
+        batch = by_trace(batch)
         with self._append_lock:
             number = self._ingest_number + 1
             window = conflicts.Window.around(batch, self._rows)

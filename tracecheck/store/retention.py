@@ -16,6 +16,9 @@ from tracecheck.store.protocol import Store, Writer
 ROUNDS = 5
 """Of removing for size: what a row takes is known on average only, and chains stay whole, so one may fall short."""
 
+SPAN_ROWS = "* exclude (event_id)", "order by ingest_number, rowid"
+"""How they are copied: without the column that DuckDB derives, in the order in which they came."""
+
 LIVE_BYTES = """
     select
         (select used_blocks * block_size from pragma_database_size())::bigint as used_bytes,
@@ -148,7 +151,7 @@ def _rows(store: DuckDBStore) -> int:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Every row of every table, spans in the order in which they came."""
+    """Every row of every table."""
     try:
         with duckdb.connect(files.MEMORY) as connection:
             connection.execute(f"attach {_quoted(source)} as source (read_only)")
@@ -158,8 +161,8 @@ def _copy(source: Path, target: Path) -> None:
             ).fetchall()
             for (table,) in tables:
                 connection.execute(f"delete from target.{table}")  # noqa: S608 - the schema's own names
-                order = "order by ingest_number" if table == "span_rows" else ""
-                connection.execute(f"insert into target.{table} by name select * from source.{table} {order}")  # noqa: S608
+                columns, order = SPAN_ROWS if table == "span_rows" else ("*", "")
+                connection.execute(f"insert into target.{table} by name select {columns} from source.{table} {order}")  # noqa: S608
     except duckdb.IOException as error:
         raise StoreUnavailable(f"{source} could not be compacted: {error}; free some space and try again") from error
     except duckdb.Error as error:

@@ -34,7 +34,9 @@ create table span_rows (
     message_offset bigint,
     message_id varchar,
     message_key varchar,
-    event_id varchar,
+    event_is_message boolean not null,      -- the system has no message ids of its own: message_id is the event's id
+    own_event_id varchar,                   -- the event's id, where it is another than message_id
+    event_id varchar generated always as (case when event_is_message then message_id else own_event_id end) virtual,
     batch_count integer,
     record_time_unix_nano bigint,
     attempt integer,
