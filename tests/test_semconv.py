@@ -58,6 +58,50 @@ LIBRARIES = {
         },
         kafka(Operation.RECEIVE, "3", 41, "orders.3.41", consumer_group="billing"),
     ),
+    "an SQS send that names its queue by the address alone": (
+        CLIENT,
+        "SQS.SendMessage",
+        {
+            "messaging.system": "aws.sqs",
+            "messaging.url": "https://sqs.eu-west-1.amazonaws.com/123456789012/orders",
+            "rpc.method": "SendMessage",
+            "messaging.message.id": "m-1",
+        },
+        Messaging(
+            system="aws_sqs",
+            operation=Operation.SEND,
+            destination="orders",
+            identity=MessageIdentity(message_id="m-1"),
+        ),
+    ),
+    "an SQS receive that names its queue by the address alone": (
+        CLIENT,
+        "SQS.ReceiveMessage",
+        {
+            "messaging.system": "AmazonSQS",
+            "aws.sqs.queue.url": "http://localhost:9324/000000000000/orders/",
+            "rpc.method": "ReceiveMessage",
+        },
+        Messaging(system="aws_sqs", operation=Operation.RECEIVE, destination="orders"),
+    ),
+    "Kafka's brokers are no queue": (
+        CLIENT,
+        "SQS.GetQueueUrl",
+        {**KAFKA, "messaging.url": "b/orders", "rpc.method": "GetQueueUrl"},
+        Messaging(system="kafka"),
+    ),
+    "a Zipkin receive of SERVER kind": (
+        SpanKind.SERVER,
+        "receive orders",
+        {"kafka.partition": "56"},
+        kafka(Operation.RECEIVE, "56"),
+    ),
+    "a SERVER span at a named place": (
+        SpanKind.SERVER,
+        "handle",
+        {**KAFKA, "messaging.destination": "orders"},
+        kafka(Operation.PROCESS),
+    ),
     "confluent produce": (
         PRODUCER,
         "orders send",

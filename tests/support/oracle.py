@@ -43,6 +43,10 @@ class Oracle:
             [(link, self.place.get((link.trace_id, link.span_id))) for link in span.links] for span in self.spans
         ]
         self.role = [_role(span) for span in self.spans]
+        self.promoted = self._promoted()
+        for n in self.promoted:
+            self.role[n] = "send"
+        self.handlers = {n: found for n in self.all if (found := self._handlers(n))}
         self.stale: dict[int, tuple[int, str]] = {}
         self.unclear: set[int] = set()
         self.joined: set[tuple[int, int]] = set()
@@ -56,8 +60,38 @@ class Oracle:
 
     # --- producers ----------------------------------------------------------------------------------------------------
 
+    def _promoted(self) -> dict[int, dict[str, object]]:
+        """Calls that are named as the send of what a consumer directly below them consumed."""
+        found: dict[int, dict[str, object]] = {}
+        for n in self.all:
+            messaging, outer = self.spans[n].messaging, self.parent[n]
+            if self.role[n] not in CONSUMER or messaging is None or messaging.destination is None or outer is None:
+                continue
+            span, where = self.spans[outer], messaging.destination.lower()
+            words = span.name.lower().replace(where, "*", 1)
+            named = words in {"send *", "* send", "publish *", "* publish", "produce *", "* produce"}
+            if named and span.kind == 3 and self.role[outer] is None and span.messaging is None:
+                found.setdefault(outer, {"system": messaging.system, "destination": messaging.destination})
+        return found
+
+    def _handlers(self, n: int) -> list[Span]:
+        """What runs below a receive span in its service after it has ended, calls and messages aside."""
+        here = self.spans[n]
+        return [
+            span
+            for m, span in enumerate(self.spans)
+            if self.role[n] == "receive" and self.parent[m] == n and self.role[m] is None and span.kind in (0, 1, 2)
+            and span.service == here.service and span.start_unix_nano >= here.end_unix_nano
+        ]  # fmt: skip
+
+    def went_wrong(self, n: int) -> bool:
+        """Whether a span, or what came of a receive span, ended in error."""
+        return self.spans[n].status == 2 or (n in self.handlers and self.handlers[n][-1].status == 2)
+
     def said(self, n: int, name: str) -> object:
         """A canonical messaging value of a span."""
+        if n in self.promoted:
+            return self.promoted[n].get(name)
         messaging = self.spans[n].messaging
         if messaging is None:
             return None

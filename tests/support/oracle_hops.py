@@ -76,14 +76,16 @@ class HopOracle(ChainOracle):
         context = next((edges[n].via for n in attempts if edges[n].rank == best.rank and best.rank == 0), None)
         ghosts = [key for key, at in self.ghosts.items() if at == (message, part, group)]
         ghosts = [key for key in ghosts if self.missing[key][1]]
-        ok = [n for n in attempts if self.spans[n].status != 2]
+        ok = [n for n in attempts if not self.went_wrong(n)]
         findings = self._doubts(message, attempts)
-        findings += ["duplicate_delivery"] if ok and attempts[-1] > ok[0] else []
+        names = {self.handlers[n][-1].name for n in attempts if n in self.handlers}
+        is_split = len(names) > 1 and all(self.said(n, "consumer_group") is None for n in attempts)
+        findings += ["duplicate_delivery"] if ok and attempts[-1] > ok[0] and not is_split else []
         findings += ["processing_failed"] if not ok else []
         is_stale = any(n in self.stale for n in attempts)
         findings += ["stale_context"] if is_stale else ["context_lost"] if best.rank else []
         unclear_inside = any(self.parent[u] in attempts for u in self.unclear)
-        findings += ["ambiguous"] if unclear_inside or any(edge.doubt for edge in edges.values()) else []
+        findings += ["ambiguous"] if unclear_inside or is_split or any(edge.doubt for edge in edges.values()) else []
         place = [
             self.of_message(message, name)
             if self.of_message(message, name) is not None
@@ -127,22 +129,29 @@ class HopOracle(ChainOracle):
 
     def _times(self, message: int | None, attempts: list[int], ok: list[int]) -> tuple[object, ...]:
         first, decided = self.spans[attempts[0]], self.spans[ok[0] if ok else attempts[-1]]
-        is_process, is_consumer = self.role[attempts[0]] == "process", first.kind == 5
-        wraps = is_process or (is_consumer and any(self.parent[n] == self.place[decided.key] for n in self.all))
+        is_process, is_consumer = self.role[attempts[0]] == "process", first.kind in (2, 5)
+        place = self.place[decided.key]
+        starts = [self.spans[n].start_unix_nano for n in self.all if self.parent[n] == place]
+        took: tuple[int, int] | None = None
+        if place in self.handlers:
+            handlers = self.handlers[place]
+            took = (min(h.start_unix_nano for h in handlers), max(h.end_unix_nano for h in handlers))
+        elif is_process or (decided.kind in (2, 5) and any(start < decided.end_unix_nano for start in starts)):
+            took = (decided.start_unix_nano, decided.end_unix_nano)
         ended = self.spans[message].end_unix_nano if message is not None else None
         instant = first.start_unix_nano if is_process or is_consumer else first.end_unix_nano
         return (
             instant - ended if ended is not None else None,
             "process_start" if is_process else "receive_start" if is_consumer else "poll_end",
-            decided.end_unix_nano - decided.start_unix_nano if wraps else None,
-            decided.end_unix_nano - ended if wraps and ok and ended is not None else None,
+            took[1] - took[0] if took else None,
+            took[1] - ended if took and ok and ended is not None else None,
         )
 
     def _doubts(self, message: int | None, attempts: list[int]) -> list[str]:
         found = []
         chain = self.chains[message if message is not None else attempts[0]]
         if message is not None:
-            if attempts and self.spans[attempts[0]].kind == 5:
+            if attempts and self.spans[attempts[0]].kind in (2, 5):
                 is_early = self.spans[attempts[0]].start_unix_nano < self.spans[message].start_unix_nano
                 found += ["clock_skew"] if is_early else []
             found += ["send_failed"] if self.failed(message) else []
@@ -205,7 +214,7 @@ class HopOracle(ChainOracle):
         return found
 
     def _unknown(self, attempts: list[int]) -> OracleHop:
-        ok = [n for n in attempts if self.spans[n].status != 2]
+        ok = [n for n in attempts if not self.went_wrong(n)]
         findings = self._doubts(None, attempts)
         findings += [] if ok else ["processing_failed"]
         findings += ["stale_context"] if any(n in self.stale for n in attempts) else []

@@ -1,5 +1,6 @@
 """Random spans full of what breaks analyzers: cycles, orphans, batches, poll loops, retries, stale headers, skew."""
 
+from dataclasses import replace
 from random import Random
 
 from tests.support.spans import START, new_span_id, new_trace_id
@@ -12,7 +13,7 @@ ROLES = (
     + [("receive", SpanKind.CLIENT), ("create", SpanKind.PRODUCER), ("send", SpanKind.CLIENT)]
     + [(None, SpanKind.PRODUCER), (None, SpanKind.CONSUMER), ("create", SpanKind.CONSUMER), ("settle", SpanKind.CLIENT)]
     + [(None, SpanKind.INTERNAL)] * 4
-    + [(None, SpanKind.SERVER), (None, SpanKind.CLIENT)]
+    + [(None, SpanKind.SERVER), (None, SpanKind.CLIENT), ("receive", SpanKind.SERVER)]
 )
 
 
@@ -43,7 +44,9 @@ def random_spans(random: Random, most: int = 14) -> list[Span]:
                 trace_id=trace_id,
                 span_id=span_id,
                 parent_span_id=parent,
-                name=operation or "work",
+                name=operation or random.choice(["work", f"send {name}-T", f"{name}-t Publish"])
+                if kind is SpanKind.CLIENT
+                else "work",
                 kind=kind,
                 start_unix_nano=start,
                 end_unix_nano=start + random.randint(0, 9) * 1000,
@@ -56,7 +59,33 @@ def random_spans(random: Random, most: int = 14) -> list[Span]:
                 messaging=_messaging(random, name, operation, kind, identity),
             )
         )
-    return made
+    return made + [below for span in made for below in _below(random, name, span)]
+
+
+def _below(random: Random, name: str, span: Span) -> list[Span]:
+    """Sometimes a handler below a receive span, and below a call that is named as a send a consumer of its message."""
+    says = span.messaging.operation if span.messaging else None
+    is_send = span.kind is SpanKind.CLIENT and span.messaging is None and span.name != "work"
+    if random.random() < 0.6 or not (is_send or says is Operation.RECEIVE):
+        return []
+    start = span.end_unix_nano + random.choice([-1, 0, 0, 1]) * 1000
+    handled = replace(
+        span,
+        span_id=new_span_id(),
+        parent_span_id=span.span_id,
+        name=random.choice(["handle", "archive"]),
+        kind=random.choice([SpanKind.UNSPECIFIED, SpanKind.INTERNAL, SpanKind.SERVER]),
+        start_unix_nano=start,
+        end_unix_nano=start + random.randint(0, 9) * 1000,
+        status=StatusCode.ERROR if random.random() < 0.3 else StatusCode.UNSET,
+        links=(),
+        messaging=None,
+    )
+    if not is_send:
+        return [handled]
+    took = Messaging(system="kafka", operation=Operation.RECEIVE, destination=f"{name}-T", identity=MessageIdentity())
+    received = replace(handled, messaging=took, name="receive", service=random.choice(["a", "b", "c"]))
+    return [received, *_below(random, name, received)]
 
 
 def _aim(random: Random, made: list[Span], keys: list[tuple[str, str]], is_consumer: bool):  # type: ignore[no-untyped-def]

@@ -30,7 +30,7 @@ RUN_ID = ("tracecheck.run.id",)
 CORRELATION_ID = ("correlation.id", "messaging.message.conversation_id", "messaging.conversation_id")
 
 SYSTEM = ("messaging.system",)
-OPERATION = ("messaging.operation.type", "messaging.operation", "messaging.operation.name", "celery.action")
+OPERATION = ("messaging.operation.type", "messaging.operation", "messaging.operation.name", "celery.action", "rpc.method")
 DESTINATION = (
     "messaging.destination.name",
     "messaging.destination",
@@ -49,13 +49,17 @@ ROUTING_KEY = (
     "rabbit.routing_key",
     "rabbit.queue",
 )
+QUEUE_ADDRESS = ("messaging.url", "aws.sqs.queue.url", "aws.queue.url", "aws.queue_url")
+"""Where an SQS queue is: its name is the last part. Some of its clients write no other destination."""
+
 PARTITION = (
     "messaging.destination.partition.id",
     "messaging.kafka.destination.partition",
     "messaging.kafka.partition",
     "messaging.kafka.source.partition",
+    "kafka.partition",
 )
-OFFSET = ("messaging.kafka.offset", "messaging.kafka.message.offset")
+OFFSET = ("messaging.kafka.offset", "messaging.kafka.message.offset", "kafka.offset")
 MESSAGE_ID = ("messaging.message.id", "messaging.message_id")
 EVENT_ID = ("tracecheck.event.id", "cloudevents.event_id")
 CONSUMER_GROUP = (
@@ -82,10 +86,10 @@ OPERATION_WORDS = {
     word: operation
     for operation, words in {
         Operation.CREATE: "create",
-        Operation.SEND: "send publish produce apply_async",
-        Operation.RECEIVE: "receive recv poll pull fetch next-message",
+        Operation.SEND: "send publish produce apply_async sendmessage sendmessagebatch",
+        Operation.RECEIVE: "receive recv poll pull fetch next-message receivemessage",
         Operation.PROCESS: "process deliver consume run on-message",
-        Operation.SETTLE: "settle ack nack reject commit",
+        Operation.SETTLE: "settle ack nack reject commit deletemessage deletemessagebatch",
     }.items()
     for word in words.split()
 }

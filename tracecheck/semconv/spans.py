@@ -48,9 +48,10 @@ def messaging_of(span: Span) -> Messaging | None:
         return None
     system = _system(attributes, by_kind)
     stated = _stated_operation(attributes)
-    if not by_kind and system is None and stated is None and first_text(attributes, names.DESTINATION) is None:
+    place = first_text(attributes, names.DESTINATION)
+    if not by_kind and system is None and stated is None and place is None:
         return None
-    operation = _operation(span, stated)
+    operation = _operation(span, stated, system is not None and place is not None)
     destination = _destination(span, system, operation)
     identity = _identity(attributes, system, destination)
     event_id = _event_id(attributes, system)
@@ -89,7 +90,7 @@ def _stated_operation(attributes: Attributes) -> Operation | None:
     return None
 
 
-def _operation(span: Span, stated: Operation | None) -> Operation | None:
+def _operation(span: Span, stated: Operation | None, is_placed: bool) -> Operation | None:
     operation = stated or _split_name(span.name)[0]
     match span.kind:
         case SpanKind.PRODUCER:
@@ -99,6 +100,9 @@ def _operation(span: Span, stated: Operation | None) -> Operation | None:
             return Operation.RECEIVE
         case SpanKind.CONSUMER:
             return operation or Operation.PROCESS
+        case SpanKind.SERVER if operation is None and is_placed:
+            # What a service is handed from a named place of a messaging system, it consumes.
+            return Operation.PROCESS
         case _:
             return operation
 
@@ -114,6 +118,7 @@ def _destination(span: Span, system: str | None, operation: Operation | None) ->
     return (
         stated
         or first_text(span.attributes, names.ROUTING_KEY)
+        or (_queue_of(span.attributes) if system == "aws_sqs" else None)
         or _agreed_by_links(span)
         or _split_name(span.name)[1]
         or (None if is_broker else peer)
@@ -124,6 +129,12 @@ def _without_routing_key(destination: str) -> str:
     """Undoes aio-pika's `exchange,routing_key`, which its consumers never write: they name the one or the other."""
     exchange, comma, routing_key = destination.partition(",")
     return (exchange or routing_key or destination) if comma else destination
+
+
+def _queue_of(attributes: Attributes) -> str | None:
+    """The last part of a queue's address: `https://sqs.eu-west-1.amazonaws.com/123456789012/orders`."""
+    address = first_text(attributes, names.QUEUE_ADDRESS)
+    return (address.rstrip("/").rpartition("/")[2] or None) if address else None
 
 
 def _agreed_by_links(span: Span) -> str | None:

@@ -10,7 +10,22 @@ NEVER = 2**63 - 1
 
 _PRODUCING = (Operation.CREATE, Operation.SEND)
 _CONSUMING = (Operation.RECEIVE, Operation.PROCESS)
+_SENT = ("send", "publish", "produce")
+"""How a span is named that sends."""
+
+_OWN_WORK = (SpanKind.UNSPECIFIED, SpanKind.INTERNAL, SpanKind.SERVER)
 _ROOT_KINDS = (SpanKind.UNSPECIFIED, SpanKind.INTERNAL, SpanKind.CLIENT, SpanKind.PRODUCER)
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """What runs below a receive span once that has ended; of several spans together, the last says how it went."""
+
+    start_unix_nano: int
+    end_unix_nano: int
+    name: str
+    failed: bool
+    message: str
 
 
 @dataclass(slots=True)
@@ -32,6 +47,14 @@ class Said:
     event_id: str | None = None
     batch_count: int | None = None
     retry_of: str | None = None
+    handler: Handler | None = None
+
+    @property
+    def error(self) -> str | None:
+        """What its failure said; None if it did not fail."""
+        if not self.failed or self.span.status is StatusCode.ERROR or self.handler is None:
+            return self.span.status_message if self.failed else None
+        return self.handler.message
 
     @property
     def id(self) -> str | None:
@@ -105,7 +128,51 @@ def facts_of(spans: Iterable[Span], constants: Container[str]) -> Facts:
         if role is not None:
             side = facts.producers if role in ("create", "send") else facts.consumers
             side[n] = _said(n, role, span, constants)
+    _promote(facts)
+    _handle(facts)
     return facts
+
+
+def _promote(facts: Facts) -> None:
+    """A CLIENT span that says nothing of messages, and is named as the send of what a consumer directly below it
+    consumed, sent that message."""
+    found: dict[int, Said] = {}
+    for n, below in facts.consumers.items():
+        above = facts.parent[n]
+        if above is None or above in found or below.destination is None or facts.said(above) is not None:
+            continue
+        span, place = facts.spans[above], below.destination.lower()
+        is_open = span.kind is SpanKind.CLIENT and (span.messaging is None or span.messaging.operation is None)
+        if is_open and span.name.lower() in {name for w in _SENT for name in (f"{w} {place}", f"{place} {w}")}:
+            said = found[above] = _said(above, "send", span, facts.constants)
+            system = None if span.messaging is None else span.messaging.system
+            said.system, said.destination = below.system if system is None else system, below.destination
+    if found:
+        facts.producers = dict(sorted((facts.producers | found).items()))
+
+
+def _handle(facts: Facts) -> None:
+    """Finds the handlers of receive spans: what begins below one, in its service, when it has ended, and is no
+    message span or call."""
+    below: dict[int, list[Span]] = {}
+    for n, above in enumerate(facts.parent):
+        receive = None if above is None else facts.consumers.get(above)
+        if receive is None or receive.role != "receive" or facts.said(n) is not None:
+            continue
+        span = facts.spans[n]
+        is_after = min(span.start_unix_nano, NEVER) >= min(receive.span.end_unix_nano, NEVER)
+        if is_after and span.kind in _OWN_WORK and span.service == receive.service:
+            below.setdefault(receive.n, []).append(span)
+    for n, spans in below.items():
+        receive, last = facts.consumers[n], spans[-1]
+        receive.handler = Handler(
+            start_unix_nano=min(min(span.start_unix_nano, NEVER) for span in spans),
+            end_unix_nano=max(min(span.end_unix_nano, NEVER) for span in spans),
+            name=last.name,
+            failed=last.status is StatusCode.ERROR,
+            message=last.status_message,
+        )
+        receive.failed = receive.failed or receive.handler.failed
 
 
 def _order(span: Span) -> tuple[int, int, str, str]:

@@ -13,6 +13,9 @@ from tracecheck.model import Evidence, Hop, Outcome, Span, SpanBrief, SpanKind
 
 EVIDENCE = {CONTEXT: Evidence.CONTEXT, IDENTITY: Evidence.IDENTITY, CORRELATION: Evidence.CORRELATION}
 
+_PUSHED = (SpanKind.SERVER, SpanKind.CONSUMER)
+"""A receive span of one of these begins when the message is there; any other is a poll, which may wait for it."""
+
 NEVER_ARRIVED = "span never arrived"
 
 
@@ -51,14 +54,18 @@ def hops_of(
         twice=_sent_twice(edges),
         orphans=set(deliveries.orphans),
     )
-    parents = {parent for parent in facts.parent if parent is not None}
+    wrapping = {
+        above
+        for n, above in enumerate(facts.parent)
+        if above in facts.consumers and _start(facts.spans[n]) < _end(facts.spans[above])
+    }
     found: dict[int, list[Hop]] = defaultdict(list)
     for half in (
         *_delivered(edges, deliveries, parts),
         *_unhandled(edges, deliveries, parts),
         *_unknown(facts, edges, parts),
     ):
-        found[half.origin].append(_hop(half, chain_ids[half.origin], edges, parts, doubts, parents))
+        found[half.origin].append(_hop(half, chain_ids[half.origin], edges, parts, doubts, wrapping))
     return found
 
 
@@ -177,23 +184,18 @@ def _most(values: Iterable[str | None]) -> str | None:
     return max((value for value in values if value is not None), default=None)
 
 
-def _hop(half: _Half, chain_id: str, edges: Edges, parts: Parts, doubts: _Doubts, parents: set[int]) -> Hop:
+def _hop(half: _Half, chain_id: str, edges: Edges, parts: Parts, doubts: _Doubts, wrapping: set[int]) -> Hop:
     message, delivery = half.message, half.delivery
     first = half.attempts[0] if half.attempts else None
     success = next((said for said in half.attempts if not said.failed), None)
     decided = success or (half.attempts[-1] if half.attempts else None)
     place = _place(half, first)
-    wraps = (
-        decided is not None
-        and first is not None
-        and (first.role == "process" or (first.span.kind is SpanKind.CONSUMER and decided.n in parents))
-    )
+    handled = None if decided is None else _handled(decided, wrapping)
     sent_end = None if message is None else _end(message.span)
     instant, named = _instant(first)
-    done = _end(decided.span) if decided is not None and wraps else None
     at_consumer = {**place, "consumer_group": half.group}
     attempts = sorted(
-        [_brief(said.span, said.failed, at_consumer) for said in half.attempts]
+        [_brief(said.span, said.error, at_consumer) for said in half.attempts]
         + [replace(ghost, **at_consumer) for ghost in half.ghosts],
         key=lambda brief: (brief.start_unix_nano, brief.trace_id, brief.span_id),
     )
@@ -205,19 +207,27 @@ def _hop(half: _Half, chain_id: str, edges: Edges, parts: Parts, doubts: _Doubts
         partition=place["partition"],
         offset=place["offset"],
         message_id=_known(half, "message_id"),
-        producer=None if message is None else _brief(message.span, message.failed, place),
-        consumer=None if decided is None else _brief(decided.span, decided.failed, at_consumer),
+        producer=None if message is None else _brief(message.span, message.error, place),
+        consumer=None if decided is None else _brief(decided.span, decided.error, at_consumer),
         evidence=EVIDENCE[delivery.evidence] if delivery else None,
         context=half.context,
         transit_ns=None if instant is None or sent_end is None else instant - sent_end,
         consumer_instant=named,
-        processing_ns=None if done is None or decided is None else done - _start(decided.span),
-        succeeded_after_ns=None if done is None or success is None or sent_end is None else done - sent_end,
+        processing_ns=None if handled is None else handled[1] - handled[0],
+        succeeded_after_ns=None if handled is None or success is None or sent_end is None else handled[1] - sent_end,
         attempts=len(attempts),
         outcome=half.outcome,
         findings=_findings(half, edges, parts, doubts),
         attempt_spans=tuple(attempts),
     )
+
+
+def _handled(decided: Said, wrapping: set[int]) -> tuple[int, int] | None:
+    """From when to when the message was handled: a process span, what follows a receive span, or one that wraps it."""
+    if decided.handler is not None:
+        return decided.handler.start_unix_nano, decided.handler.end_unix_nano
+    wraps = decided.span.kind in _PUSHED and decided.n in wrapping
+    return (_start(decided.span), _end(decided.span)) if decided.role == "process" or wraps else None
 
 
 def _place(half: _Half, first: Said | None) -> dict[str, Any]:
@@ -242,7 +252,7 @@ def _known(half: _Half, name: str) -> Any:
     return max((value for one in among if (value := getattr(one, name)) is not None), default=None)
 
 
-def _brief(span: Span, failed: bool, place: dict[str, Any]) -> SpanBrief:
+def _brief(span: Span, error: str | None, place: dict[str, Any]) -> SpanBrief:
     return SpanBrief(
         trace_id=span.trace_id,
         span_id=span.span_id,
@@ -250,7 +260,7 @@ def _brief(span: Span, failed: bool, place: dict[str, Any]) -> SpanBrief:
         name=span.name,
         start_unix_nano=_start(span),
         end_unix_nano=_end(span),
-        error=span.status_message if failed else None,
+        error=error,
         **place,
     )
 
@@ -293,11 +303,13 @@ def _findings(half: _Half, edges: Edges, parts: Parts, doubts: _Doubts) -> tuple
     if attempts:
         first = attempts[0]
         success = next((said.n for said in attempts if not said.failed), None)
-        if first.span.kind is SpanKind.CONSUMER and message is not None and _start(first.span) < _start(message.span):
+        if first.span.kind in _PUSHED and message is not None and _start(first.span) < _start(message.span):
             found.add("clock_skew")
         if success is None:
             found.add("processing_failed")
-        elif message is not None and attempts[-1].n > success:
+        if message is not None and _is_of_several(half):
+            found.add("ambiguous")
+        elif message is not None and success is not None and attempts[-1].n > success:
             found.add("duplicate_delivery")
     if half.delivery is not None:
         if half.delivery.evidence > CONTEXT and "stale_context" not in found:
@@ -307,12 +319,18 @@ def _findings(half: _Half, edges: Edges, parts: Parts, doubts: _Doubts) -> tuple
     return tuple(sorted(found))
 
 
+def _is_of_several(half: _Half) -> bool:
+    """Receives in a service that names no group, handed to handlers of different names: several consumers in one
+    service as likely as one that got the message twice."""
+    return half.group is None and len({said.handler.name for said in half.attempts if said.handler is not None}) > 1
+
+
 def _instant(first: Said | None) -> tuple[int | None, str | None]:
     if first is None:
         return None, None
     if first.role == "process":
         return _start(first.span), "process_start"
-    if first.span.kind is SpanKind.CONSUMER:
+    if first.span.kind in _PUSHED:
         return _start(first.span), "receive_start"
     return _end(first.span), "poll_end"
 

@@ -1,6 +1,6 @@
 -- Hops as rows: instants, durations and what is wrong with each. Nothing is clamped or moved.
 -- transit = the first attempt's instant (start of a process or CONSUMER receive, end of a CLIENT poll) - producer's end.
--- A receive has a processing time only if it wraps the handler, which its child spans show.
+-- A receive has a processing time only if it wraps the handler, which its child spans show, or the handler follows it.
 
 create or replace temp table c_hop_ghost as
 select h.hop, g.trace_id, g.missing_span_id as span_id, g.service, '' as name, g.start_unix_nano, g.end_unix_nano,
@@ -16,12 +16,20 @@ select hop, list(struct_pack(trace_id := trace_id, span_id := span_id, service :
     order by start_unix_nano, trace_id, span_id) as attempt_spans
 from (
     select a.hop, s.trace_id, s.span_id, s.service, s.name, s.start_unix_nano, s.end_unix_nano,
-        case when s.status_code = 2 then coalesce(s.status_message, '') end as error
-    from c_hop_attempt a join c_spans s on s.n = a.n
+        case when s.status_code = 2 then coalesce(s.status_message, '') when x.failed then x.message end as error
+    from c_hop_attempt a join c_spans s on s.n = a.n left join c_handler x on x.n = a.n
     where a.hop in (select hop from c_hop where attempts > 1 union all select hop from c_hop_ghost)
     union all
     select * from c_hop_ghost
 ) group by hop;
+
+-- Receives of one message in one service that names no group, handed to handlers of different names: several consumers
+-- in one service as likely as one that got it twice.
+create or replace temp table c_apart as
+select a.hop
+from c_hop_attempt a join c_hop h on h.hop = a.hop join c_handler x on x.n = a.n
+where h.attempts > 1 and h.consumer_group is null and h.message is not null
+group by a.hop having count(distinct x.name) > 1;
 
 create or replace temp table c_hop_doubt as
 select hop, list(distinct doubt) as doubts from (
@@ -29,6 +37,8 @@ select hop, list(distinct doubt) as doubts from (
     union all
     select a.hop, 'ambiguous' from c_hop_attempt a
     join (select p.parent from c_unclear u join c_parent p on p.n = u.n) x on x.parent = a.n
+    union all
+    select hop, 'ambiguous' from c_apart
     union all
     select a.hop, 'conflicting_span' from c_hop_attempt a join c_conflicting x on x.n = a.n
     union all
@@ -56,27 +66,29 @@ select h.hop, h.origin, h.message, h.first_attempt, h.outcome, h.consumer_group,
     case when m.failed then coalesce(p.status_message, '') end as producer_error,
     c.trace_id as consumer_trace_id, c.span_id as consumer_span_id, c.service as consumer_service,
     c.name as consumer_name, c.start_unix_nano as consumer_start_unix_nano, c.end_unix_nano as consumer_end_unix_nano,
-    case when c.status_code = 2 then coalesce(c.status_message, '') end as consumer_error,
+    case when c.status_code = 2 then coalesce(c.status_message, '') when x.failed then x.message end as consumer_error,
     case h.evidence when 0 then 'context' when 1 then 'identity' when 2 then 'correlation' end as evidence,
     h.context,
-    case when f.role = 'process' or f.kind = 5 then f.start_unix_nano else f.end_unix_nano end - p.end_unix_nano
+    case when f.role = 'process' or f.kind in (2, 5) then f.start_unix_nano else f.end_unix_nano end - p.end_unix_nano
         as transit_ns,
-    case when f.role = 'process' then 'process_start' when f.kind = 5 then 'receive_start'
+    case when f.role = 'process' then 'process_start' when f.kind in (2, 5) then 'receive_start'
         when f.n is not null then 'poll_end' end as consumer_instant,
-    case when f.role = 'process' or (f.kind = 5 and c.n in (select parent from c_parent))
-        then c.end_unix_nano - c.start_unix_nano end as processing_ns,
-    case when h.first_success is not null and (f.role = 'process' or (f.kind = 5 and c.n in (select parent from c_parent)))
-        then c.end_unix_nano - p.end_unix_nano end as succeeded_after_ns,
+    case when x.n is not null then x.end_unix_nano - x.start_unix_nano
+        when f.role = 'process' or w.n is not null then c.end_unix_nano - c.start_unix_nano end as processing_ns,
+    case when h.first_success is not null and (f.role = 'process' or x.n is not null or w.n is not null)
+        then coalesce(x.end_unix_nano, c.end_unix_nano) - p.end_unix_nano end as succeeded_after_ns,
     case
         when b.hop is not null then b.attempt_spans
         when c.n is not null then [struct_pack(trace_id := c.trace_id, span_id := c.span_id, service := c.service,
             name := c.name, start_unix_nano := c.start_unix_nano, end_unix_nano := c.end_unix_nano,
-            error := case when c.status_code = 2 then coalesce(c.status_message, '') end)]
+            error := case when c.status_code = 2 then coalesce(c.status_message, '')
+                when x.failed then x.message end)]
         else []
     end as attempt_spans,
     list_sort(list_concat(coalesce(d.doubts, []), list_filter([
-        case when f.kind = 5 and f.start_unix_nano < p.start_unix_nano then 'clock_skew' end,
-        case when h.last_attempt > h.first_success and m.n is not null then 'duplicate_delivery' end,
+        case when f.kind in (2, 5) and f.start_unix_nano < p.start_unix_nano then 'clock_skew' end,
+        case when h.last_attempt > h.first_success and m.n is not null and h.hop not in (select hop from c_apart)
+            then 'duplicate_delivery' end,
         case when m.failed then 'send_failed' end,
         case when h.attempts > 0 and h.first_success is null then 'processing_failed' end,
         case when h.evidence > 0 and not list_contains(coalesce(d.doubts, []), 'stale_context') then 'context_lost' end,
@@ -87,5 +99,7 @@ left join c_message m on m.n = h.message
 left join c_spans p on p.n = h.message
 left join c_consumer f on f.n = h.first_attempt
 left join c_spans c on c.n = coalesce(h.first_success, h.last_attempt)
+left join c_handler x on x.n = c.n
+left join c_wrapping w on w.n = c.n
 left join c_hop_attempt_span b on b.hop = h.hop
 left join c_hop_doubt d on d.hop = h.hop;

@@ -17,12 +17,15 @@ from tracecheck.receiver.columns.vocabulary import (
     SEND,
     T_DESTINATION,
     T_PEER,
+    T_QUEUE_ADDRESS,
     T_ROUTING_KEY,
     T_SYSTEM,
     W_RABBITMQ,
+    W_SQS,
     Vocabulary,
 )
 
+SERVER = cython.declare(cython.int, 2)
 PRODUCER = cython.declare(cython.int, 4)
 CONSUMER = cython.declare(cython.int, 5)
 
@@ -86,6 +89,10 @@ class Meaning:
                 operation = RECEIVE
             elif not operation:
                 operation = PROCESS
+        elif kind == SERVER and not operation and self.system_length > 0:
+            self.named.first_text(0, T_DESTINATION)
+            if self.text.length > 0:
+                operation = PROCESS
         self.operation = operation
         return self.find_destination()
 
@@ -138,6 +145,8 @@ class Meaning:
                 self.without_routing_key()
             return self.keep_destination()
         self.named.first_text(0, T_ROUTING_KEY)
+        if self.text.length < 0 and self.words.matches(W_SQS, self.system, self.system_length):
+            self.queue_of_address()
         if self.text.length < 0:
             self.agreed_by_links()
         if self.text.length < 0:
@@ -169,6 +178,25 @@ class Meaning:
             elif stop - at > 1:
                 self.text.start = at + 1
                 self.text.length = stop - at - 1
+        return 0
+
+    @cython.cfunc
+    @cython.nogil
+    def queue_of_address(self) -> cython.int:
+        """The last part of an SQS queue's address (`text`)."""
+        at: cython.Py_ssize_t
+        stop: cython.Py_ssize_t
+        self.named.first_text(0, T_QUEUE_ADDRESS)
+        if self.text.length < 0:
+            return 0
+        stop = self.text.start + self.text.length
+        while stop > self.text.start and self.work.view[stop - 1] == 0x2F:
+            stop -= 1
+        at = stop
+        while at > self.text.start and self.work.view[at - 1] != 0x2F:
+            at -= 1
+        self.text.start = at
+        self.text.length = stop - at if stop > at else -1
         return 0
 
     @cython.cfunc

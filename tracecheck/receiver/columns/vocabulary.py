@@ -30,6 +30,7 @@ T_RECORD_TIME = cython.declare(cython.int, 17)
 T_ATTEMPT = cython.declare(cython.int, 18)
 T_RETRY_OF = cython.declare(cython.int, 19)
 T_PEER = cython.declare(cython.int, 20)
+T_QUEUE_ADDRESS = cython.declare(cython.int, 21)
 
 TABLES = (
     names.SERVICE,
@@ -53,6 +54,7 @@ TABLES = (
     names.ATTEMPT,
     names.RETRY_OF,
     names.PEER,
+    names.QUEUE_ADDRESS,
 )
 
 # Words that `work` begins with.
@@ -81,6 +83,7 @@ W_SHA256 = cython.declare(cython.int, 21)
 W_RUN = cython.declare(cython.int, 22)
 W_APPLY_ASYNC = cython.declare(cython.int, 23)
 W_NO_MAP = cython.declare(cython.int, 24)
+W_SQS = cython.declare(cython.int, 25)
 
 WORDS = (
     "kafka",
@@ -108,6 +111,7 @@ WORDS = (
     "run",
     "apply_async",
     "{}",
+    "aws_sqs",
 )
 
 OPERATIONS = tuple(Operation)
