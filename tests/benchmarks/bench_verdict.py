@@ -1,13 +1,15 @@
 """How soon a verdict comes after the deciding span was acknowledged: `python -m tests.benchmarks.bench_verdict`.
 
-Arguments: SPANS stored beforehand (default 100,000), ROUNDS (default 60). The whole way, in one process: an OTLP/HTTP
-request with the chain's last span goes to a running receiver with its journal; the clock starts when its answer is back
-and stops when `wait_for` returns the pass. Other chains' spans come in all the while, 100 requests a second.
+Arguments: SPANS stored beforehand (default 100,000) or the path of a store (such as `bench_analysis --keep` leaves),
+ROUNDS (default 60). The whole way: an OTLP/HTTP request with the chain's last span goes to a running receiver with its
+journal; the clock starts when its answer is back and stops when `wait_for` returns the pass. Other chains' spans come
+in all the while from another process, up to 100 requests a second.
 """
 
 # ruff: noqa: T201 - a benchmark prints
 
 import http.client
+import multiprocessing
 import random
 import statistics
 import sys
@@ -15,6 +17,7 @@ import tempfile
 import threading
 import time
 from dataclasses import replace
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -32,19 +35,22 @@ from tracecheck.store import Store, open_store
 GIVE_UP_S = 60.0
 
 
-def main(spans: int, rounds: int) -> None:
+def main(stored_before: str, rounds: int) -> None:
     """Prints the median, the 99th percentile and the longest of the rounds."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "store.duckdb"
-        with open_store(str(path)) as store:  # type: ignore[attr-defined]
-            fill(store, spans // SPANS_PER_ORDER)
-            refresh(store)
+        path = Path(stored_before)
+        if stored_before.isdigit():
+            path = Path(folder) / "store.duckdb"
+            with open_store(str(path)) as store:  # type: ignore[attr-defined]
+                fill(store, int(stored_before) // SPANS_PER_ORDER)
+                refresh(store)
         spec = Path(folder) / "order.yaml"
         spec.write_text(YAML)
         with Service(str(path), Listen(grpc_port=0, http_port=0, api_port=0)) as service:
             stored = service.store.query("select count(*) as n from span_rows")["n"][0].as_py()
-            ended = threading.Event()
-            traffic = threading.Thread(target=_traffic, args=(service.endpoints.http, ended))
+            processes = multiprocessing.get_context("spawn")
+            ended = processes.Event()
+            traffic = processes.Process(target=_traffic, args=(service.endpoints.http, ended))
             traffic.start()
             try:
                 took = [_round(service, spec, number) for number in range(rounds)]
@@ -117,11 +123,12 @@ def an_order(run_id: str) -> list[Span]:
     paid = story.send("billing", "payments", under=charged)
     story.process("mailer", "shipments", of=shipped)
     story.process("ledger", "payments", of=paid, style="link")
-    return [_as_emitted(span) for span in story.spans]
+    own = f"{random.getrandbits(64):016x}"
+    return [_as_emitted(span, own) for span in story.spans]
 
 
-def _as_emitted(span: Span) -> Span:
-    """With the attributes from which its canonical values are read again."""
+def _as_emitted(span: Span, own: str) -> Span:
+    """With the attributes from which its canonical values are read again, in traces that nothing else is in."""
     attributes = {"tracecheck.run.id": str(span.run_id), "correlation.id": str(span.correlation_id)}
     if (said := span.messaging) is not None:
         named = {
@@ -131,10 +138,11 @@ def _as_emitted(span: Span) -> Span:
             "messaging.consumer.group.name": said.consumer_group,
         }
         attributes |= {name: str(value) for name, value in named.items() if value is not None}
-    return replace(span, attributes=attributes)
+    links = tuple(replace(link, trace_id=own + link.trace_id[16:]) for link in span.links)
+    return replace(span, attributes=attributes, trace_id=own + span.trace_id[16:], links=links)
 
 
-def _traffic(endpoint: str, ended: threading.Event) -> None:
+def _traffic(endpoint: str, ended: Event) -> None:
     connection = _connect(endpoint)
     while not ended.wait(0.01):
         _post(connection, an_order(f"other-{time.time_ns()}"))
@@ -153,5 +161,5 @@ def _post(connection: http.client.HTTPConnection, spans: list[Span]) -> None:
 
 
 if __name__ == "__main__":
-    given = [int(number) for number in sys.argv[1:]]
-    main(*given, *(100_000, 60)[len(given) :])
+    given = sys.argv[1:]
+    main(given[0] if given else "100000", int(given[1]) if len(given) > 1 else 60)
