@@ -14,7 +14,7 @@ from tracecheck.probe.claim import NotObserved, Unsure
 from tracecheck.probe.match import Match
 from tracecheck.probe.observe import Observer
 from tracecheck.probe.state import await_state
-from tracecheck.scenario.ground import Ground
+from tracecheck.scenario.ground import Ground, group_positions
 from tracecheck.scenario.outside import Observed, Sampled, matching, probe_of, unobserved, unreached, wanted
 from tracecheck.scenario.wait import wait_for
 
@@ -103,6 +103,7 @@ class _Waits:
             run_id=self._run_id,
             settle_ns=self._settle_ns,
             timeout_s=self._timeout_s,
+            positions=group_positions(self._ground, [self._expectation]),
         )
 
     def observe(self, number: int) -> Observed:

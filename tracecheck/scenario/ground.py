@@ -1,17 +1,23 @@
 """What scenarios are performed on: a store that spans come into, brokers, databases, and where our own spans go."""
 
+import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from tracecheck.errors import UsageError
+from tracecheck.chains import GroupPosition
+from tracecheck.check.positions import read_positions
+from tracecheck.errors import BrokerUnavailable, UsageError
+from tracecheck.expect import Expectation
 from tracecheck.model import Span
 from tracecheck.probe.brokers import connect
 from tracecheck.probe.brokers.protocol import Broker
 from tracecheck.store import Store
+
+log = logging.getLogger(__name__)
 
 ADDRESS_OPTIONS = {"kafka": "--bootstrap-servers HOST:PORT or $KAFKA", "rabbitmq": "--broker rabbitmq=URL or $RABBITMQ"}
 
@@ -82,3 +88,23 @@ class Ground:
 
     def _store_span(self, span: Span) -> None:
         self.store.append([span])
+
+
+def group_positions(
+    ground: Ground, expectations: Sequence[Expectation]
+) -> Callable[[], Sequence[GroupPosition]] | None:
+    """What asks Kafka how far the groups of the expectations have come; None where no address of it is known.
+
+    The system under test may have taken its broker along when it ended, so one that does not answer says nothing.
+    """
+    if "kafka" not in ground.places.brokers:
+        return None
+
+    def ask() -> Sequence[GroupPosition]:
+        try:
+            return read_positions(ground.broker("kafka"), expectations)
+        except BrokerUnavailable as fault:
+            log.warning("how far the consumer groups have come is not known: %s", fault)
+            return ()
+
+    return ask

@@ -14,7 +14,7 @@ from tracecheck.expect import Expectation, load_expectations
 from tracecheck.model import CheckReport, Result, Verdict
 from tracecheck.probe.observe import Observer
 from tracecheck.scenario.child import child_environment, running
-from tracecheck.scenario.ground import Ground
+from tracecheck.scenario.ground import Ground, group_positions
 from tracecheck.scenario.perform import CERTAIN_WITHIN_S, Performed, perform, ready, watching
 from tracecheck.scenario.plan import Scenario
 from tracecheck.scenario.wait import wait_for
@@ -166,7 +166,13 @@ def _check_driven(
     for case, expectations in [*groups, *((name, [each]) for name, each in zip(names, cases, strict=True))]:
         settled, quiet_ns = with_settle(expectations, settle_ns)
         report = wait_for(
-            ground.store, settled, run_id=run_id, settle_ns=quiet_ns, timeout_s=timeout_s, may_still_come=False
+            ground.store,
+            settled,
+            run_id=run_id,
+            settle_ns=quiet_ns,
+            timeout_s=timeout_s,
+            may_still_come=False,
+            positions=group_positions(ground, settled),
         )
         yield replace(report, results=tuple(replace(result, case=case) for result in report.results))
 

@@ -5,16 +5,17 @@ out or a flush mark can prove is asked of the store, at the instants at which th
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import partial
 
-from tracecheck.chains import quiet_for_ns
+from tracecheck.chains import GroupPosition, quiet_for_ns
 from tracecheck.chains.live import Watch, watching
 from tracecheck.check import check_store
 from tracecheck.check.live import Passed, check_chains
 from tracecheck.config import DEFAULT_SETTLE_NS
 from tracecheck.expect import Expectation
-from tracecheck.model import Basis, CheckReport, Finding, Verdict
+from tracecheck.model import Basis, Cause, CheckReport, Finding, Verdict
 from tracecheck.store import Store
 
 NS_PER_S = 1_000_000_000
@@ -32,6 +33,7 @@ def wait_for(
     settle_ns: int | None = None,
     timeout_s: float,
     may_still_come: bool = True,
+    positions: Callable[[], Sequence[GroupPosition]] | None = None,
 ) -> CheckReport:
     """Checks again on each arrival, when the quiet time ends and when a budget does, until the verdict is certain.
 
@@ -39,13 +41,20 @@ def wait_for(
     complete (DESIGN 5). `may_still_come` says that the system is running: then silence alone does not make the absence
     of a step a fact before its budget is over, since a consumer may need longer to start than an exporter to deliver.
     At the deadline the last verdict stands, whatever it is. `needle` narrows to one chain (any id of it, or a prefix),
-    `run_id` to one run.
+    `run_id` to one run. `positions` asks the broker how far the consumer groups have come; it is called where something
+    did not pass, and what it raises is raised.
     """
     deadline = time.monotonic() + timeout_s
     watched = watching(store, run_id=run_id, name=needle) if may_still_come else nullcontext()
     with watched as watch:
         asking = _Asking(
-            store, expectations, needle=needle, run_id=run_id, settle_ns=settle_ns, may_still_come=may_still_come
+            store,
+            expectations,
+            needle=needle,
+            run_id=run_id,
+            settle_ns=settle_ns,
+            may_still_come=may_still_come,
+            positions=positions,
         )
         glance = None if watch is None else _Glance(watch, expectations, run_id=run_id, settle_ns=settle_ns)
         if glance is not None:
@@ -115,6 +124,7 @@ class _Asking:
         run_id: str | None,
         settle_ns: int | None,
         may_still_come: bool,
+        positions: Callable[[], Sequence[GroupPosition]] | None,
     ) -> None:
         self._store = store
         self._expectations = expectations
@@ -122,6 +132,7 @@ class _Asking:
         self._run_id = run_id
         self._settle_ns = settle_ns
         self._may_still_come = may_still_come
+        self._positions = positions
         settles = (each.settle_ns or DEFAULT_SETTLE_NS for each in expectations)
         self._settle = settle_ns or max(settles, default=DEFAULT_SETTLE_NS)
         self._began = time.monotonic()
@@ -145,9 +156,17 @@ class _Asking:
 
     def report(self) -> CheckReport:
         """What the store says now."""
-        report = check_store(
-            self._store, self._expectations, run_id=self._run_id, needle=self._needle, settle_ns=self._settle_ns
+        check = partial(
+            check_store,
+            self._store,
+            self._expectations,
+            run_id=self._run_id,
+            needle=self._needle,
+            settle_ns=self._settle_ns,
         )
+        report = check()
+        if self._positions is not None and any(_is_missed(one) for one in _findings(report)):
+            report = check(positions=self._positions())
         silent_ns = quiet_for_ns(self._store, self._run_id)
         quiet_ns = int((time.monotonic() - self._began) * NS_PER_S) if silent_ns is None else silent_ns
         self._pause([self._settle - quiet_ns, *_budgets_left_ns(report)])
@@ -159,9 +178,18 @@ class _Asking:
         self.due = time.monotonic() + min(ahead) / NS_PER_S + QUIET_MARGIN_S if ahead else FOREVER
 
 
+def _findings(report: CheckReport) -> list[Finding]:
+    return [finding for result in report.results for finding in result.findings]
+
+
+def _is_missed(finding: Finding) -> bool:
+    """Whether a delivery is missing: of that a broker knows more than spans do."""
+    return finding.code in (Cause.NOT_CONSUMED, Cause.CONSUMER_SPAN_MISSING, Cause.INCOMPLETE)
+
+
 def _is_certain(report: CheckReport, *, may_still_come: bool) -> bool:
     if report.verdict is Verdict.FAIL:
-        failing = [one for result in report.results for one in result.findings if one.verdict is Verdict.FAIL]
+        failing = [one for one in _findings(report) if one.verdict is Verdict.FAIL]
         return not may_still_come or any(not _is_merely_assumed(one) for one in failing)
     return report.verdict is Verdict.PASS and report.matched
 
@@ -179,5 +207,5 @@ def _is_merely_assumed(finding: Finding) -> bool:
 
 def _budgets_left_ns(report: CheckReport) -> list[int]:
     """How long each step that has not come may still take: an instant at which a doubt can become a fact."""
-    found = (finding for result in report.results for finding in result.findings)
+    found = _findings(report)
     return [one.limit_ns - one.waited_ns for one in found if one.limit_ns is not None and one.waited_ns is not None]
