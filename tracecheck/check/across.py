@@ -16,6 +16,9 @@ MOST_STEPS = 3
 MOST_CHAINS = 50
 """How many fed chains one chain is checked together with: a worker's endless loop may be fed by all there are."""
 
+MOST_LOADED = 256
+"""How many fed chains are in memory at once."""
+
 _FED = """
     select c.chain_id, f.feeding_chain_id
     from chain_feed_rows f join chain_rows c using (chain_number)
@@ -28,9 +31,25 @@ def widened(store: Reader, chains: Iterable[Chain]) -> Iterator[Chain]:
     """Each chain with the spans, edges and hops of those it feeds, directly or through further batches."""
     given = list(chains)
     fed = _fed(store, [chain.chain_id for chain in given])
-    for chain in given:
-        others = following(chain.chain_id, fed)
-        yield together(chain, load_many(store, others)) if others else chain
+    for some in _loaded_at_once([(chain, following(chain.chain_id, fed)) for chain in given]):
+        wanted = dict.fromkeys(other for _, others in some for other in others)
+        loaded = {chain.chain_id: chain for chain in load_many(store, list(wanted))} if wanted else {}
+        for chain, others in some:
+            yield together(chain, [loaded[other] for other in others if other in loaded]) if others else chain
+
+
+def _loaded_at_once(given: Iterable[tuple[Chain, list[str]]]) -> Iterator[list[tuple[Chain, list[str]]]]:
+    """Chains and what they feed in groups that load together, for each look at the store has a fixed cost."""
+    some: list[tuple[Chain, list[str]]] = []
+    wanted: set[str] = set()
+    for chain, others in given:
+        if some and len(wanted.union(others)) > MOST_LOADED:
+            yield some
+            some, wanted = [], set()
+        some.append((chain, others))
+        wanted.update(others)
+    if some:
+        yield some
 
 
 def _fed(store: Reader, chain_ids: Sequence[str]) -> dict[str, list[str]]:
