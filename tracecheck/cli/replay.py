@@ -9,7 +9,7 @@ from tracecheck.cli.listening import address_options, listen_of
 from tracecheck.cli.options import DURATION, output_option, store_option
 from tracecheck.cli.output import emit, say
 from tracecheck.cli.places import place_options, places_of
-from tracecheck.cli.reading import opened, the_chain
+from tracecheck.cli.reading import current, the_chain
 from tracecheck.cli.run import grounded
 from tracecheck.config import Listen, store_location
 
@@ -51,6 +51,7 @@ def replay(
 
     Without --yes nothing is published.
     """
+    from tracecheck.chains import refresh
     from tracecheck.report.documents import dump, plain
     from tracecheck.scenario.ground import Ground
     from tracecheck.scenario.replay import await_healed, healed, plan_replay
@@ -61,7 +62,7 @@ def replay(
     places = places_of(**{name: given.pop(name) for name in ("bootstrap_servers", "brokers", "database", "http")})
     location = store_location(store)
     if not yes:
-        with opened(location) as held, Ground(held, places) as ground:
+        with current(location) as held, Ground(held, places) as ground:
             planned = plan_replay(ground, the_chain(held, chain), expectations, to=to)
         if output == "json":
             emit(dump(_document(planned, done=False, well=None)))
@@ -70,6 +71,7 @@ def replay(
             say("nothing was published; add --yes to do it")
         return 0
     with grounded(location, listen_of(**given), places) as (ground, _):
+        refresh(ground.store)
         planned = plan_replay(ground, the_chain(ground.store, chain), expectations, to=to)
         done = publish_again(planned, ground)
         say(f"published {planned.destination}[{done.partition}]@{done.offset}; waiting for the chain to heal")

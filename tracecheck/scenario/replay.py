@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from tracecheck import semconv
 from tracecheck.chains import hops, load, refresh
 from tracecheck.check import check_store, diagnose
+from tracecheck.check.causes.attempts import is_dead_letter_name
 from tracecheck.errors import UsageError
 from tracecheck.expect import Expectation
 from tracecheck.model import Cause, CheckReport, Finding, Hop, Link, Outcome, Span, SpanBrief, Verdict
@@ -23,8 +24,9 @@ LATER = {Cause.LATE}
 
 _RECORD = """
     select message_key, value, headers, event_id from records
-    where system = $system and destination = $destination and partition_id = $partition and message_offset = $offset
-        and value is not null
+    where system = $system and value is not null and (
+        destination = $destination and partition_id = $partition and message_offset = $offset
+        or $partition is null and message_id = $message_id)
     limit 1
 """
 
@@ -115,7 +117,7 @@ def replay(planned: Replay, ground: Ground) -> Injected:
         correlation_id=planned.correlation_id,
         run_id=planned.run_id,
         event_id=planned.event_id,
-        parent=(planned.sent.trace_id, planned.sent.span_id),
+        # Linked, never below the lost send: a send within a send of the same id is one message told twice.
     )
     with ground.publishing(planned.system) as broker:
         return inject(injection, broker, linked)
@@ -181,8 +183,10 @@ def _hop_of(found: Sequence[Hop], broke: Finding | None) -> Hop | None:
 
 
 def _copies(hop: Hop, broke: Finding | None, found: Sequence[Hop]) -> list[tuple[Hop, str]]:
-    dead_letter = broke.detail.get("dead_letter") if broke is not None else None
-    letters = [each for each in found if dead_letter is not None and each.destination == dead_letter]
+    named = broke.detail.get("dead_letter") if broke is not None else None
+    letters = [
+        each for each in found if (each.destination == named if named else is_dead_letter_name(each.destination))
+    ]
     return [(hop, "the message itself"), *((each, f"its dead letter {_place(each)}") for each in letters)]
 
 
@@ -191,16 +195,17 @@ Copy = tuple[bytes | None, bytes | None, tuple[tuple[str, bytes], ...], str | No
 
 def _read(ground: Ground, hop: Hop) -> Copy | None:
     """Key, value, headers and event id of the message of a hop, and where they were found."""
-    if hop.destination is None or hop.partition is None or hop.offset is None:
-        return None
     place = {"destination": hop.destination, "partition": hop.partition, "offset": hop.offset}
-    rows = ground.store.query(_RECORD, {"system": hop.system or "kafka", **place}).to_pylist()
+    known = {"system": hop.system or "kafka", **place, "message_id": hop.message_id}
+    rows = ground.store.query(_RECORD, known).to_pylist()
     if rows:
         row = rows[0]
         headers = tuple((name, value.encode()) for name, value in dict(row["headers"] or {}).items())
         return row["message_key"], row["value"], headers, row["event_id"], "the records seen on the bus"
     address = ground.places.brokers.get("kafka")
-    if (hop.system or "kafka") != "kafka" or address is None:
+    if known["system"] != "kafka" or address is None or hop.destination is None:
+        return None
+    if hop.partition is None or hop.offset is None:
         return None
     record = read_record(address, hop.destination, hop.partition, hop.offset)
     if record is None:

@@ -69,10 +69,14 @@ def dead_letter(case: Case, unit: Unit) -> SpanBrief | None:
     """The send of a failed delivery to a destination that is named like a dead-letter one."""
     reached = case.scene.reached(unit.keys)
     for message in case.scene.index.messages:
-        name = (message.destination or "").lower()
-        if any(word in name for word in _DEAD) and any(key in reached for key in message.keys):
+        if is_dead_letter_name(message.destination) and any(key in reached for key in message.keys):
             return message.briefs[0]
     return None
+
+
+def is_dead_letter_name(destination: str | None) -> bool:
+    """True of the names that dead-letter destinations go by: `orders.dlq`, `billing-errors`, `parking_lot`."""
+    return any(word in (destination or "").lower() for word in _DEAD)
 
 
 def _retries(case: Case, units: Sequence[Unit]) -> set[str]:
