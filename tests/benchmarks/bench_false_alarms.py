@@ -49,7 +49,8 @@ def by_coin(store: Store, share: float, splits: int) -> Iterator[list[EdgeChange
 
 def by_time(store: Store, parts: int) -> Iterator[list[EdgeChange]]:
     """Each part of the recording against the next, by when its calls began; chains are cut."""
-    first, last = store.query("select min(start_unix_nano), max(start_unix_nano) from span_rows").to_pylist()[0].values()
+    span = "select min(start_unix_nano), max(start_unix_nano) from span_rows"
+    first, last = store.query(span).to_pylist()[0].values()
     marks = [first + (last + 1 - first) * part // parts for part in range(parts + 1)]
     for since, middle, until in zip(marks, marks[1:], marks[2:], strict=False):
         yield compare(
@@ -68,7 +69,9 @@ def report(name: str, way: str, comparisons: Iterator[list[EdgeChange]]) -> None
         found = [f"{one.reason} {one.from_service}>{one.to_service}" for one in changes if one.flagged]
         alarmed += bool(found)
         flagged.update(found)
-    print(f"{name}, {way}: {pairs} pairs, {edges} edges, {alarmed} pairs with a flag {dict(flagged) or ''}", flush=True)
+    told = f"{name}, {way}: {pairs} pairs, {edges} edges, {alarmed} pairs with a flag {dict(flagged) or ''}"
+    sys.stdout.write(told.rstrip() + "\n")
+    sys.stdout.flush()
 
 
 def _mark(writer: object, chosen: list[int]) -> None:
