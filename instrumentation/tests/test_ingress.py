@@ -80,7 +80,7 @@ def test_a_request_keeps_the_id_it_brings(ask: Ask, headers: dict[str, str], cho
 
 def test_a_request_without_one_gets_a_new_one_each_time(ask: Ask) -> None:
     first, second = ask({})[0]["correlation-id"], ask({})[0]["correlation-id"]
-    assert len(first) == len(second) == 36
+    assert len(first) == len(second) == 32
     assert first != second
 
 
@@ -140,7 +140,7 @@ def test_a_field_of_a_foreign_event_gives_the_id() -> None:
     with correlation_from(event, "meta.missing", "meta.flag", "id.deeper", "meta.order_id", "id") as chosen:
         assert (chosen, correlation_id()) == ("7", "7")
     with correlation_from(event, "meta.nothing") as chosen:
-        assert len(chosen) == 36
+        assert len(chosen) == 32
     with correlation("carried"), correlation_from(event, "id") as chosen:
         assert chosen == "carried"
 

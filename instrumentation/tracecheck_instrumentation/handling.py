@@ -110,7 +110,7 @@ def _link(message: Message, context: Context, fields: dict[str, str]) -> Link | 
 def _start_one(endpoint: Endpoint, message: Message) -> tuple[Span, Context]:
     context, fields = message_context(message)
     cause = trace.get_current_span(context).get_span_context()
-    around = trace.get_current_span()
+    around = trace.get_current_span() if context_api.get_current() else INVALID_SPAN
     # Conventions: the message's context may be the parent of a single message, and is then linked as well; an ambient
     # span that had to give way becomes a link. Without a message context the ambient span stays the parent.
     # Asked for links only, the message's context is linked and no more.

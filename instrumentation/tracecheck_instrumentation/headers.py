@@ -46,13 +46,9 @@ def read_fields(carrier: Carrier) -> dict[str, str]:
         except (TypeError, ValueError):
             ignored("header_malformed")
             continue
-        if not isinstance(name, str) or value is None:
+        if value is None or not isinstance(name, str) or (lower := name.lower()) not in known:
             continue
-        lower = name.lower()
-        if lower not in known:
-            continue
-        text = _text(value)
-        if text is None:
+        if (text := _text(value)) is None:
             continue
         if lower in fields:
             ignored("header_repeated")
@@ -69,8 +65,8 @@ def extract(fields: Mapping[str, str], onto: Context) -> Context:
 
 def event_id(fields: Mapping[str, str]) -> str | None:
     """Return the event id a message carries: our header, else the CloudEvents `id`."""
-    for name in (names.EVENT_ID_HEADER, *names.CLOUD_EVENT_ID_HEADERS):
-        if found := identifier(fields.get(name.lower())):
+    for name in _EVENT_ID_FIELDS:
+        if name in fields and (found := identifier(fields[name])):
             return found
     return None
 
@@ -118,6 +114,7 @@ class _Fields(Getter[Mapping[str, str]]):
 
 
 _FIELDS = _Fields()
+_EVENT_ID_FIELDS = tuple(name.lower() for name in (names.EVENT_ID_HEADER, *names.CLOUD_EVENT_ID_HEADERS))
 _OWN_LOWER = frozenset(name.lower() for name in OWN_FIELDS | cloudevents.EXTENSION_HEADERS)
 
 
@@ -134,24 +131,20 @@ def _names() -> tuple[Any, frozenset[str], frozenset[str]]:
 _known: tuple[Any, frozenset[str], frozenset[str]] = (None, frozenset(), frozenset())
 
 
-def _text(value: object) -> str | None:
-    if isinstance(value, BYTES):
-        raw = bytes(value)
-        if len(raw) > MAX_FIELD_BYTES:
-            ignored("header_oversized")
-            return None
-        try:
-            return raw.decode()
-        except UnicodeDecodeError:
+def _text(value: Any) -> str | None:
+    if not isinstance(value, str):
+        if not isinstance(value, BYTES):
             ignored("header_malformed")
             return None
-    if isinstance(value, str):
-        if len(value) > MAX_FIELD_BYTES:
-            ignored("header_oversized")
-            return None
-        return value
-    ignored("header_malformed")
-    return None
+        value = bytes(value)
+    if len(value) > MAX_FIELD_BYTES:
+        ignored("header_oversized")
+        return None
+    try:
+        return value if isinstance(value, str) else value.decode()
+    except UnicodeDecodeError:
+        ignored("header_malformed")
+        return None
 
 
 def _is_named(pair: object, gone: frozenset[str]) -> bool:

@@ -31,7 +31,7 @@ class Endpoint:
 
     def attributes(self, operation: str) -> dict[str, AttributeValue]:
         """Return the attributes all spans of this client share, `operation` (`send`, `process`) among them."""
-        return {**self._attributes, names.OPERATION_NAME: operation, names.OPERATION_TYPE: operation}
+        return self._attributes | {names.OPERATION_NAME: operation, names.OPERATION_TYPE: operation}
 
     def __post_init__(self) -> None:
         found: dict[str, AttributeValue] = {names.SYSTEM: self.system}

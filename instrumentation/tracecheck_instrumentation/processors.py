@@ -13,6 +13,7 @@ from opentelemetry.util.types import Attributes
 from tracecheck_instrumentation import names
 from tracecheck_instrumentation.correlation import id_attributes
 from tracecheck_instrumentation.health import harmless
+from tracecheck_instrumentation.plain import HeldBack
 
 _MESSAGING_KINDS = (SpanKind.PRODUCER, SpanKind.CONSUMER)
 
@@ -24,7 +25,8 @@ class IdsAndCount(SpanProcessor):
     one, for the SDK makes three calls per span to each processor.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, held_back: HeldBack | None = None) -> None:
+        self._held_back = held_back
         self._start_over()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._start_over)
@@ -36,13 +38,15 @@ class IdsAndCount(SpanProcessor):
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Set `correlation.id`, `tracecheck.run.id`, and on messaging spans the conversation id."""
+        if self._held_back is not None:
+            self._held_back.give(span)
         scope = span.instrumentation_scope
-        if scope is None or scope.name != names.SCOPE or span.kind not in _MESSAGING_KINDS:
+        if span.kind not in _MESSAGING_KINDS or scope is None or scope.name != names.SCOPE:
             _add_ids(span, parent_context)  # our send and process spans say so themselves
 
     def on_end(self, span: ReadableSpan) -> None:
         """Count a span that the batch processor beside us takes as well."""
-        if span.context is not None and span.context.trace_flags.sampled and span.name not in names.MARKS:
+        if (place := span.context) is not None and place.trace_flags.sampled and span.name not in names.MARKS:
             with self._lock:
                 self._count += 1
 
@@ -68,6 +72,8 @@ class KeepsMarks(Sampler):
 
     def __init__(self, configured: Sampler) -> None:
         self._configured = configured
+        self.held_back = HeldBack()
+        """For the processor of the same provider."""
         self._start_over()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._start_over)
@@ -84,12 +90,12 @@ class KeepsMarks(Sampler):
     ) -> SamplingResult:
         """Sample our marks always; anything else as configured."""
         if name in names.MARKS:
-            return SamplingResult(Decision.RECORD_AND_SAMPLE, attributes)
+            return self.held_back.hold(None, SamplingResult(Decision.RECORD_AND_SAMPLE, attributes))
         result = self._configured.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
         if result.decision is not Decision.RECORD_AND_SAMPLE:
             with self._lock:
                 self.sampled_out += 1
-        return result
+        return self.held_back.hold(attributes, result)
 
     def _start_over(self) -> None:
         self._lock = Lock()

@@ -37,6 +37,9 @@ def use_unless_chosen() -> None:
         propagate.set_global_textmap(TracecheckPropagator())
 
 
+_FLAGS = tuple(map(TraceFlags, range(256)))
+
+
 class TracecheckPropagator(CompositePropagator):
     """Trace context and baggage, both as strict as their recommendations."""
 
@@ -67,7 +70,7 @@ class StrictTraceContext(TraceContextTextMapPropagator):
             return context
         states = getter.get(carrier, self._TRACESTATE_HEADER_NAME)
         state = StrictTraceState.from_header(states) if states else None
-        sender = SpanContext(int(trace_id, 16), int(span_id, 16), True, TraceFlags(int(flags, 16)), state)
+        sender = SpanContext(int(trace_id, 16), int(span_id, 16), True, _FLAGS[int(flags, 16)], state)
         return trace.set_span_in_context(NonRecordingSpan(sender), context) if sender.is_valid else context
 
     def inject(
@@ -158,11 +161,14 @@ class StrictBaggage(W3CBaggagePropagator):
         if not given:
             return context
         joined = ",".join(given)
-        if len(joined.encode()) > MAX_FIELD_BYTES:
+        if len(joined) > MAX_FIELD_BYTES or not (joined.isascii() or len(joined.encode()) <= MAX_FIELD_BYTES):
             ignored("header_oversized")
             return context
         # At once, since one `set_baggage` for each of 2000 entries copies the others 2000 times.
-        return context_api.set_value(_BAGGAGE_KEY, {**baggage.get_all(context), **_entries(joined)}, context)
+        found: Mapping[str, object] = _entries(joined)
+        if present := baggage.get_all(context):
+            found = {**present, **found}
+        return context_api.set_value(_BAGGAGE_KEY, found, context)
 
     def inject(
         self, carrier: CarrierT, context: Context | None = None, setter: Setter[CarrierT] = default_setter
@@ -171,7 +177,8 @@ class StrictBaggage(W3CBaggagePropagator):
         members: list[str] = []
         length = -1
         entries: Mapping[str, Any] = baggage.get_all(context)
-        for key in sorted(entries, key=_OURS.__contains__, reverse=True):
+        ours_first = entries if len(entries) < 2 else sorted(entries, key=_OURS.__contains__, reverse=True)
+        for key in ours_first:
             member = _member(key, entries[key])
             if length + 1 + len(member) > MAX_FIELD_BYTES:
                 ignored("header_oversized")
@@ -201,7 +208,7 @@ def _entries(header: str) -> dict[str, str]:
             continue
         key, value, properties = match.groups()
         if properties is None:
-            found[key] = unquote(value)
+            found[key] = unquote(value) if "%" in value else value
         else:
             # Passed on as they came: nothing here reads them, and decoding twice would change them.
             sound = [pair for each in properties.split(";") if (pair := _pair(each)) is not None]

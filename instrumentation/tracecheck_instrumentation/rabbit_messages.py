@@ -9,8 +9,6 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from opentelemetry.util.types import AttributeValue
-
 from tracecheck_instrumentation import names, sending
 from tracecheck_instrumentation.messages import Endpoint, Message
 from tracecheck_instrumentation.sending import Sending, start_send
@@ -28,23 +26,24 @@ def message_of(
 ) -> Message:
     """Return an AMQP message. `properties` has `headers`, `message_id`, `correlation_id` and `timestamp`."""
     headers: Mapping[str, Any] = properties.headers or {}
-    extra: dict[str, AttributeValue] = {names.ROUTING_KEY: routing_key} if routing_key else {}
+    message_id, timestamp = properties.message_id, properties.timestamp
+    deliveries = headers.get("x-delivery-count") if headers else None
     return Message(
-        destination=f"{exchange}:{routing_key}" if exchange else routing_key or "",
-        carrier=_with_correlation(headers, properties.correlation_id),
+        f"{exchange}:{routing_key}" if exchange else routing_key or "",
+        _with_correlation(headers, properties.correlation_id),
         has_own_id=True,
-        message_id=_text(properties.message_id),
+        message_id=message_id if message_id and isinstance(message_id, str) else None,
         body_size=len(body) if isinstance(body, (bytes, str)) else None,
-        time_unix_nano=_unix_nano(properties.timestamp),
-        delivered_before=max(_count(headers.get("x-delivery-count")), int(redelivered)),
-        extra=extra,
+        time_unix_nano=None if timestamp is None else _unix_nano(timestamp),
+        delivered_before=int(redelivered) if deliveries is None else max(_count(deliveries), int(redelivered)),
+        extra={names.ROUTING_KEY: routing_key} if routing_key else {},
     )
 
 
 def publish(endpoint: Endpoint, message: Message) -> tuple[Sending, dict[str, Any]]:
     """Open the send of `message`; return it and the headers to publish with."""
     opened, kept = start_send(tracer(), endpoint, message)
-    return opened, {str(name): value for name, value in kept + opened.headers()}
+    return opened, {**{str(name): value for name, value in kept}, **dict(opened.headers())}
 
 
 def correlation_property(opened: Sending) -> str | None:
@@ -58,10 +57,6 @@ def _with_correlation(headers: Mapping[str, Any], correlation_id: object) -> Map
     if not isinstance(correlation_id, str) or names.CORRELATION_HEADER in headers:
         return headers
     return {**headers, names.CORRELATION_HEADER: correlation_id}
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
 
 
 def _count(value: object) -> int:

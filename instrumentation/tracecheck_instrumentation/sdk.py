@@ -31,7 +31,7 @@ class Pipeline:
         self._provider = provider
         self._sampler = sampler
         self._exporters = exporters
-        self._count = IdsAndCount()
+        self._count = IdsAndCount(sampler.held_back if sampler else None)
         provider.add_span_processor(self._count)
         for exporter in exporters:
             provider.add_span_processor(BatchSpanProcessor(exporter))

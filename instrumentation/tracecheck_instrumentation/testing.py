@@ -23,7 +23,7 @@ from tracecheck_instrumentation import attempts, ids, tracing
 from tracecheck_instrumentation.adapters import Instrumentor, installed, load
 from tracecheck_instrumentation.adapters.fake_client import FakeBroker, FakeConsumer, FakeProducer, FakeRecord
 from tracecheck_instrumentation.health import ignored
-from tracecheck_instrumentation.processors import IdsAndCount
+from tracecheck_instrumentation.processors import IdsAndCount, KeepsMarks
 
 __all__ = [
     "CapturedSpans",
@@ -138,7 +138,8 @@ def captured_spans(
         id_generator=generator or RandomIdGenerator(),
         shutdown_on_exit=False,
     )
-    spans.provider.add_span_processor(IdsAndCount())
+    spans.provider.sampler = sampler = KeepsMarks(spans.provider.sampler)
+    spans.provider.add_span_processor(IdsAndCount(sampler.held_back))
     spans.provider.add_span_processor(spans)
     attempts.forget_all()
     before = ids.source
