@@ -4,8 +4,8 @@ Slow and simple on purpose, and shares no code with `tracecheck.chains`. `Oracle
 named by its place in the total order (start, the longer first, ids).
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from functools import cached_property
 
 from tracecheck.model import Operation, Span, SpanKind
@@ -25,9 +25,10 @@ class Evidence:
 
 
 class Oracle:
-    """Edges, causes and chains of a set of spans, of which no two may differ under the same ids and start."""
+    """Edges, causes and chains of a set of spans. Those under the same ids must differ, and begin at different times:
+    the earliest stands for all."""
 
-    def __init__(self, spans: Iterable[Span]) -> None:
+    def __init__(self, spans: Sequence[Span]) -> None:
         first: dict[tuple[str, str], Span] = {}
         for span in sorted(spans, key=lambda span: span.start_unix_nano):
             first.setdefault(span.key, span)
@@ -35,6 +36,8 @@ class Oracle:
             first.values(), key=lambda s: (s.start_unix_nano, -s.end_unix_nano, int(s.trace_id, 16), int(s.span_id, 16))
         )
         self.all = range(len(self.spans))
+        several = Counter(span.key for span in spans)
+        self.conflicting = {n for n, span in enumerate(self.spans) if several[span.key] > 1}
         self.place = {span.key: n for n, span in enumerate(self.spans)}
         self.parent = [
             self.place.get((span.trace_id, span.parent_span_id)) if span.parent_span_id else None for span in self.spans

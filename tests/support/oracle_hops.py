@@ -157,6 +157,7 @@ class HopOracle(ChainOracle):
             found += ["send_failed"] if self.failed(message) else []
             found += ["duplicate_send"] if self._is_sent_again(message) else []
         found += ["batch_fan_in"] if any(self.chains[n] != chain for n in attempts) else []
+        found += ["conflicting_span"] if self.conflicting & {message, *attempts} else []
         found += ["orphan"] if any(n in self.orphans for n in attempts) else []
         return found
 
@@ -239,18 +240,56 @@ class HopOracle(ChainOracle):
 
     @cached_property
     def findings(self) -> dict[str, set[str]]:
-        """Chain id -> its findings, effects and conflicts aside."""
+        """Chain id -> its findings."""
         found: dict[str, set[str]] = {self.chain_id(origin): set() for origin in self.chains.values()}
         for hop in self.hops:
             found[hop.chain_id] |= set(hop.findings)
         for n in self.all:
             if self.spans[n].parent_span_id is not None and self.parent[n] is None:
                 found[self.chain_id(self.chains[n])].add("orphan")
+        for n in self.conflicting:
+            found[self.chain_id(self.chains[n])].add("conflicting_span")
+        applied = Counter(
+            (self.chain_id(self.chains[n]), self.spans[n].service, event.attributes["tracecheck.effect.key"])
+            for n in self.all
+            for event in self.spans[n].events
+            if "tracecheck.effect.key" in event.attributes
+        )
+        for (chain, _, _), times in applied.items():
+            found[chain] |= {"duplicate_effect"} if times > 1 else set()
         for origin in self.circular:
             found[self.chain_id(origin)].add("cycle")
         for origin, _ in self.feeds:
             found[self.chain_id(origin)].add("batch_fan_in")
         return found
+
+    @cached_property
+    def sent(self) -> list[tuple[object, ...]]:
+        """Every message, as the table `messages` holds it; one row for each part of a batch."""
+        rows = []
+        for m in self.messages:
+            span, owner = self.spans[m], self.owner(m)
+            upstream = (None,) * 4
+            if owner is not None:
+                upstream = (*self.spans[owner].key, self.said(owner, "destination"), self.said(owner, "consumer_group"))
+            for part in sorted({part for message, part, _ in self.deliveries if message == m}) or [""]:
+                groups = [ns for (message, p, _), ns in self.deliveries.items() if (message, p) == (m, part)]
+                seen = [(n, edge) for ns in groups for n in ns for edge in self._matching(n, m, part)]
+                known = [
+                    self.of_message(m, name)
+                    if self.of_message(m, name) is not None
+                    else max((v for n, edge in seen if (v := self._seen(n, edge, name)) is not None), default=None)
+                    for name in ("partition", "offset", "message_id")
+                ]
+                rows.append(
+                    (
+                        *span.key, self.chain_id(self.chains[m]), span.service, self.said(m, "system"),
+                        self.of_message(m, "destination"), *known, self.of_message(m, "event_id"),
+                        self.said(m, "retry_of"), span.correlation_id, span.run_id,
+                        span.start_unix_nano, span.end_unix_nano, self.failed(m), len(groups), *upstream,
+                    )
+                )  # fmt: skip
+        return sorted(rows, key=repr)
 
     @cached_property
     def message_edges(self) -> Counter[tuple[Key, Key, str]]:

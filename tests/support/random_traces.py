@@ -4,7 +4,7 @@ from dataclasses import replace
 from random import Random
 
 from tests.support.spans import START, new_span_id, new_trace_id
-from tracecheck.model import Link, MessageIdentity, Messaging, Operation, Resource, Span, SpanKind, StatusCode
+from tracecheck.model import Event, Link, MessageIdentity, Messaging, Operation, Resource, Span, SpanKind, StatusCode
 
 ROLES = (
     [("send", SpanKind.PRODUCER)] * 5
@@ -53,13 +53,30 @@ def random_spans(random: Random, most: int = 14) -> list[Span]:
                 status=StatusCode.ERROR if random.random() < 0.15 else StatusCode.UNSET,
                 flags=random.choice([0, 256, 768]),
                 links=links,
+                events=_effects(random, name),
                 resource=Resource(attributes={}),
                 service=random.choice(["a", "b", "c"]),
                 correlation_id=random.choice([None, None, f"{name}-x", f"{name}-y"]),
                 messaging=_messaging(random, name, operation, kind, identity),
             )
         )
-    return made + [below for span in made for below in _below(random, name, span)]
+    made += [below for span in made for below in _below(random, name, span)]
+    return made + [_another(random, span) for span in made if random.random() < 0.04]
+
+
+def _another(random: Random, span: Span) -> Span:
+    """A different span under the same ids, which began later."""
+    start = span.start_unix_nano + random.randint(1, 9) * 1000
+    return replace(span, name="another", start_unix_nano=start, end_unix_nano=start + 1000, links=(), events=())
+
+
+def _effects(random: Random, name: str) -> tuple[Event, ...]:
+    keys = random.choice([[], [], [], [], [None], [f"{name}-e"], [f"{name}-e"], [f"{name}-e", f"{name}-f"]])
+    at = {"time_unix_nano": START}
+    return tuple(
+        Event(name="tracecheck.effect", attributes={} if key is None else {"tracecheck.effect.key": key}, **at)
+        for key in keys
+    )
 
 
 def _below(random: Random, name: str, span: Span) -> list[Span]:
@@ -79,6 +96,7 @@ def _below(random: Random, name: str, span: Span) -> list[Span]:
         end_unix_nano=start + random.randint(0, 9) * 1000,
         status=StatusCode.ERROR if random.random() < 0.3 else StatusCode.UNSET,
         links=(),
+        events=(),
         messaging=None,
     )
     if not is_send:

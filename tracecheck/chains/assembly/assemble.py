@@ -231,18 +231,18 @@ def _findings(facts: Facts, parts: Parts, hops: dict[int, list[Hop]]) -> dict[in
         found[origin].add("cycle")
     for origin, _ in parts.feeds:
         found[origin].add("batch_fan_in")
-    effects: Counter[tuple[int, str, str | None]] = Counter()
+    effects: Counter[tuple[int, str, str]] = Counter()
     for n, span in enumerate(facts.spans):
         if span.conflicting:
             found[parts.origin[n]].add("conflicting_span")
         for event in span.events:
-            if event.name == EFFECT_EVENT:
-                effects[parts.origin[n], span.service, _text(event.attributes.get(EFFECT_KEY))] += 1
+            if event.name == EFFECT_EVENT and event.attributes.get(EFFECT_KEY) is not None:
+                effects[parts.origin[n], span.service, _text(event.attributes[EFFECT_KEY])] += 1
     for (origin, _, _), count in effects.items():
         if count > 1:
             found[origin].add("duplicate_effect")
     return found
 
 
-def _text(value: object) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value, default=str)
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)

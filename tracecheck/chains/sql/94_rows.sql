@@ -3,6 +3,9 @@
 create or replace temp table c_effect as
 select s.n, s.service, unnest(s.effect_keys) as effect_key from c_spans s where len(s.effect_keys) > 0;
 
+-- Without a key nothing says that two effects are the same.
+delete from c_effect where effect_key is null;
+
 create or replace temp table c_chain_finding as
 select distinct origin, code from (
     select origin, unnest(findings) as code from c_hop_row

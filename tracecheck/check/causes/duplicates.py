@@ -75,8 +75,8 @@ def _effects(case: Case, units: tuple[Unit, ...], verdict: Verdict) -> list[Find
     for key in _own_spans(case, units):
         span = case.scene.index.spans[key]
         for event in span.events:
-            if event.name == EFFECT_EVENT:
-                applied[(span.service, str(event.attributes.get(EFFECT_KEY)))].append(brief_of(span))
+            if event.name == EFFECT_EVENT and event.attributes.get(EFFECT_KEY) is not None:
+                applied[(span.service, str(event.attributes[EFFECT_KEY]))].append(brief_of(span))
     twice = {key: briefs for key, briefs in applied.items() if len(briefs) > 1}
     return [
         case.finding(
