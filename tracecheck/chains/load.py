@@ -16,7 +16,7 @@ CHUNK = 256
 SPANS_OF = """
     start_unix_nano between $earliest and $latest and (trace_id, span_id) in (
         select (s.trace_id, s.span_id) from chain_span_rows s join chain_rows c using (chain_number)
-        where c.chain_id in (select unnest($chain_ids::varchar[])))
+        where list_contains($chain_ids::varchar[], c.chain_id))
 """
 
 
@@ -103,6 +103,6 @@ def _spans(
 
 
 def _rows(store: Reader, view: str, chain_ids: list[str]) -> list[dict[str, Any]]:
-    sql = f"select * from {view} where chain_id in (select unnest($chain_ids::varchar[]))"  # noqa: S608 - our own names
+    sql = f"select * from {view} where list_contains($chain_ids::varchar[], chain_id)"  # noqa: S608 - our own names
     rows: list[dict[str, Any]] = store.query(sql, {"chain_ids": chain_ids}).to_pylist()
     return rows
