@@ -269,7 +269,7 @@ class DuckDBStore:
             raise UsageError(f"{self.location} was opened for reading only; open it for writing")
         with writing(self.location):
             self._require_open()
-            connection.execute("begin transaction")
+            _begin(connection)
             try:
                 yield connection
                 connection.execute("commit")
@@ -323,6 +323,14 @@ class DuckDBStore:
             with suppress(OSError):
                 if log.stat().st_mode & 0o077:
                     log.chmod(0o600)
+
+
+def _begin(connection: duckdb.DuckDBPyConnection) -> None:
+    try:
+        connection.execute("begin transaction")
+    except duckdb.TransactionException:  # an earlier one that could not be rolled back is open still
+        connection.execute("rollback")
+        connection.execute("begin transaction")
 
 
 def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
