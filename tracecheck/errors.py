@@ -39,6 +39,10 @@ class StoreUnavailable(EnvironmentFault):
     """The store cannot write or be reached at the moment (disk full, owner gone). The caller may try again."""
 
 
+class StoreDamaged(StoreUnavailable):
+    """The database file is cut, or a part of it fails its checksum. What is acknowledged stays in its journal."""
+
+
 class QueryRefused(UsageError):
     """A query is not a single SELECT, is invalid, or went over its time or row limit."""
 

@@ -43,7 +43,7 @@ def import_files(
     progress: Callable[[ImportSummary], None] | None = None,
 ) -> ImportSummary:
     """Reads trace files of any known format into the store: OTLP JSON, JSON lines and protobuf, Jaeger JSON, Zipkin v2
-    JSON; plain, gzip or zstd; files, folders, and `-` for standard input.
+    JSON; plain, gzip or zstd; segments of a receiver's journal; files, folders, and `-` for standard input.
 
     Good parts of a bad file are kept. With `strict` everything is read first, and `InvalidFile` with all problems is
     raised before anything is stored if a part would be rejected or repaired. `progress` is called with the summary so

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 from tracecheck.errors import DecodeError
 from tracecheck.importers.jaeger_json import JAEGER_JSON
+from tracecheck.importers.journal_segment import is_segment, read_journal_segment
 from tracecheck.importers.otlp_json import OTLP_JSON, is_other_signal
 from tracecheck.importers.otlp_protobuf import read_protobuf
 from tracecheck.importers.piece import JsonFormat, Piece, Unrecognised
@@ -26,12 +27,15 @@ _MAX_UNRECOGNISED_LINES = 1000
 MAX_DOCUMENT_BYTES = 1 << 30
 """Of one line, or of a document read whole, after decompression: a small file may unpack to more than fits memory."""
 
-_EXPECTED = ", ".join([*(known.name for known in JSON_FORMATS), "OTLP protobuf"])
+_EXPECTED = ", ".join([*(known.name for known in JSON_FORMATS), "OTLP protobuf", "a journal segment"])
 
 
 def read_source(source: Source) -> Iterator[Piece]:
     """The pieces of one input. Raises `Unrecognised` when nothing in it is of any known format."""
     try:
+        if is_segment(source.path):
+            yield from read_journal_segment(source.path)
+            return
         with source.open() as stream:
             yield from _read(stream)
     except READ_ERRORS as error:

@@ -65,10 +65,11 @@ def record_header(marker: bytes, body: bytes, encoding: int) -> bytes:
     return header + _CHECK.pack(zlib.crc32(header))
 
 
-def read_segment(path: Path, identity: int, offset: int = 0) -> Iterator[Record | Gap]:
+def read_segment(path: Path, identity: int | None, offset: int = 0) -> Iterator[Record | Gap]:
     """Records and gaps of a segment from `offset` on, in their order; together they cover the rest of the file.
 
-    Raises `ForeignSegment` when the header is damaged, or of another store; a header cut short is a torn gap.
+    `identity` is that of the store it must belong to, None stands for any. Raises `ForeignSegment` when the header is
+    damaged, or of another store; a header cut short is a torn gap.
     """
     size = path.stat().st_size
     if size < FIRST_OFFSET:
@@ -84,12 +85,12 @@ def read_segment(path: Path, identity: int, offset: int = 0) -> Iterator[Record 
             place = found.end
 
 
-def _marker_of(content: mmap.mmap, identity: int) -> bytes:
+def _marker_of(content: mmap.mmap, identity: int | None) -> bytes:
     magic, owner, marker, check = _SEGMENT.unpack_from(content)
     if magic != MAGIC or zlib.crc32(content[: _SEGMENT.size - _CHECK.size]) != check:
         raise ForeignSegment("its first bytes are damaged")
-    if owner != identity:
-        raise ForeignSegment("it belongs to another store")
+    if identity not in (None, owner):
+        raise ForeignSegment("it belongs to another store; `tracecheck import` reads it into this one")
     return bytes(marker)
 
 

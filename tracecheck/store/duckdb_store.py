@@ -12,6 +12,7 @@ import pyarrow as pa
 from tracecheck.errors import StoreUnavailable, UsageError
 from tracecheck.model import Span
 from tracecheck.store import conflicts, files, progress
+from tracecheck.store.at_exit import close_at_exit
 from tracecheck.store.claims import claim, release
 from tracecheck.store.faults import refused, writing
 from tracecheck.store.limits import INTERRUPT_EVERY_S, NO_LIMITS, Limits, read_within, require_single_select, time_limit
@@ -75,6 +76,7 @@ class DuckDBStore:
         self._listeners: tuple[Listener, ...] = ()
         self._writing_thread: int | None = None
         self._closed = False
+        close_at_exit(self)
 
     @property
     def path(self) -> Path | None:
@@ -125,7 +127,7 @@ class DuckDBStore:
                     raise StoreUnavailable(f"{self.location} was closed during the query") from error
                 raise
             except duckdb.Error as error:
-                raise refused(error) from error
+                raise refused(self.location, error) from error
 
     def append(self, spans: Sequence[Span]) -> Appended:
         """See `Store.append`."""

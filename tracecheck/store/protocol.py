@@ -32,7 +32,8 @@ class Reader(Protocol):
     ) -> pa.Table:
         """Rows of one SELECT as an Arrow table. Parameters are bound (`$name` or `?`), never spliced.
 
-        Beyond its limits the query is refused, never cut short. Raises `StoreUnavailable` once closed.
+        Beyond its limits the query is refused, never cut short. Raises `StoreUnavailable` once closed, and
+        `StoreDamaged` where the file cannot be read.
         """
         ...
 

@@ -6,6 +6,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from tracecheck.store.conflicts import registered
+
 CHANGING = {duckdb.StatementType.INSERT, duckdb.StatementType.UPDATE, duckdb.StatementType.DELETE}
 
 
@@ -28,12 +30,9 @@ class TransactionWriter:
         """See `Writer.insert`. Columns that `rows` lacks get their default."""
         if rows.num_rows == 0:
             return
-        self._connection.register("inserted_rows", rows)
-        try:
+        with registered(self._connection, inserted_rows=rows):
             quoted = '"' + table.replace('"', '""') + '"'
             self._connection.execute(f"insert into {quoted} by name select * from inserted_rows")  # noqa: S608
-        finally:
-            self._connection.unregister("inserted_rows")
         self.changed = True
 
     def _run(self, statement: duckdb.Statement, parameters: object) -> pa.Table | None:
