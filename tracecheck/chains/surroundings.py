@@ -82,19 +82,29 @@ LAST = """
 MARKS: dict[str, str | None] = {"flush_span": FLUSH_SPAN, "start_span": START_SPAN, "flush_count": FLUSH_COUNT}
 
 INSTANCES = """
-    select service, instance,
-        coalesce(bool_or(name = $flush_span), false) as flushed,
-        arg_max(attr_ints[list_position(string_split(attr_int_keys, chr(31)), $flush_count)], start_unix_nano)
-            filter (name = $flush_span) as spans_marked,
-        count(*) filter (name not in ($flush_span, $start_span) and not conflicting)
-            + count(distinct (trace_id, span_id)) filter (name not in ($flush_span, $start_span) and conflicting)
-            as spans_stored,
-        max(end_unix_nano) as last_seen_unix_nano
-    from span_rows
-    where $run_id::varchar is null or (service, coalesce(instance, '')) in (
-        select (service, coalesce(instance, '')) from span_rows where run_id = $run_id)
-    group by service, instance
-    order by service, instance nulls first
+    with mark as (
+        select service, instance,
+            arg_max(attr_ints[list_position(string_split(attr_int_keys, chr(31)), $flush_count)], start_unix_nano)
+                as spans_marked
+        from span_rows where name = $flush_span group by service, instance
+    ), twin as (
+        select service, instance, count(distinct (trace_id, span_id)) as spans_stored
+        from span_rows where conflicting and name not in ($flush_span, $start_span) group by service, instance
+    ), seen as (
+        select service, instance,
+            count(*) filter (name not in ($flush_span, $start_span) and not conflicting) as spans_stored,
+            max(end_unix_nano) as last_seen_unix_nano
+        from span_rows
+        where $run_id::varchar is null or (service, coalesce(instance, '')) in (
+            select (service, coalesce(instance, '')) from span_rows where run_id = $run_id)
+        group by service, instance
+    )
+    select s.service, s.instance, m.service is not null as flushed, m.spans_marked,
+        s.spans_stored + coalesce(t.spans_stored, 0) as spans_stored, s.last_seen_unix_nano
+    from seen s
+    left join mark m on m.service = s.service and m.instance is not distinct from s.instance
+    left join twin t on t.service = s.service and t.instance is not distinct from s.instance
+    order by s.service, s.instance nulls first
 """
 
 GROUPS = """
