@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from tests.chains.test_assembly import comparable
-from tests.support.random_traces import random_spans
+from tests.support.random_traces import ANOTHER, random_spans
 from tests.support.spans import START, Traces
 from tests.support.stored import read
 from tracecheck.chains.live import watching
@@ -43,7 +43,7 @@ def watched_as_stored(store: Store, batches: list[list[Span]], before: int, **as
 @pytest.mark.parametrize("seed", range(6))
 def test_the_chains_of_a_run_are_those_of_the_store(seed: int) -> None:
     random = Random(seed)
-    graphs = [random_spans(random, 9) for _ in range(25)]
+    graphs = [[one for one in random_spans(random, 9) if one.name != ANOTHER] for _ in range(25)]
     ours = [[replace(span, run_id="r") if random.random() < 0.5 else span for span in graph] for graph in graphs[:9]]
     batches = arrivals(random, ours + graphs[9:])
     with open_store(":memory:") as store:  # type: ignore[attr-defined]
@@ -63,6 +63,16 @@ def test_the_chain_of_an_id_grows_across_traces_links_and_parents_that_come_late
     for name in (sent.trace_id, "m-1", ":".join(sent.key)):
         with open_store(":memory:") as store:  # type: ignore[attr-defined]
             assert watched_as_stored(store, batches, 1, name=name) == 1
+
+
+def test_two_spans_that_were_stored_under_one_id_leave_the_answer_to_the_store() -> None:
+    story = Traces(run_id="r")
+    sent = story.send("checkout", "orders")
+    with open_store(":memory:") as store:  # type: ignore[attr-defined]
+        store.append([sent, replace(sent, start_unix_nano=START + 5)])
+        with watching(store, run_id="r") as watch:
+            assert watch is not None
+            assert watch.chains() is None
 
 
 def test_a_different_span_under_known_ids_leaves_the_answer_to_the_store() -> None:

@@ -17,6 +17,10 @@ ROLES = (
 )
 
 
+ANOTHER = "another"
+"""The name of spans that came under the ids of others."""
+
+
 def random_spans(random: Random, most: int = 14) -> list[Span]:
     """Up to `most` spans of a few traces; every id, group and key in them is this graph's own."""
     name = new_span_id()
@@ -67,7 +71,7 @@ def random_spans(random: Random, most: int = 14) -> list[Span]:
 def _another(random: Random, span: Span) -> Span:
     """A different span under the same ids, which began later."""
     start = span.start_unix_nano + random.randint(1, 9) * 1000
-    return replace(span, name="another", start_unix_nano=start, end_unix_nano=start + 1000, links=(), events=())
+    return replace(span, name=ANOTHER, start_unix_nano=start, end_unix_nano=start + 1000, links=(), events=())
 
 
 def _effects(random: Random, name: str) -> tuple[Event, ...]:

@@ -186,7 +186,7 @@ class Watch:
         for span in spans:
             known = self._spans.get(span.key)
             if known is not None:
-                self._lost = self._lost or not (span.conflicting or span == known)
+                self._lost = self._lost or span != known  # of two under one id the store chooses
                 continue
             self._spans[span.key] = span
             self.flushed = self.flushed or span.name == FLUSH_SPAN
