@@ -22,15 +22,6 @@ from tracecheck.store.protocol import Appended, Work
 from tracecheck.store.rows import span_table
 from tracecheck.store.writer import TransactionWriter
 
-EXTENT = """
-    select
-        greatest(
-            coalesce(max(ingest_number), 0),
-            coalesce((select max(ingest_number) from chain_progress), 0),
-            coalesce((select max(ingest_number) from store_progress), 0)),
-        count(*)
-    from span_rows"""
-
 Listener = Callable[[pa.Table], None]
 """Must not raise, and not take long: senders wait for it."""
 
@@ -315,8 +306,8 @@ class DuckDBStore:
 
     def _extent(self, at_least: int = 0) -> tuple[int, int]:
         """The last append's number, which never goes back even if its rows are removed, and how many rows there are."""
-        found = self._connection.execute(EXTENT).fetchall()
-        return max(int(found[0][0]), at_least), int(found[0][1])
+        last_append, rows = progress.extent(self._connection)
+        return max(last_append, at_least), rows
 
     def _keep_private(self) -> None:
         """The write-ahead log holds the same data as the file, and DuckDB creates it anew with the process's umask."""

@@ -1,4 +1,5 @@
-"""How far a receiver's journal is in the database: written in the transaction that stores the rows themselves."""
+"""How far the database has come, and how far a receiver's journal is in it: written in the transaction that stores the
+rows themselves."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,15 @@ class JournalPosition:
 
 
 START = JournalPosition(0, 0)
+
+EXTENT = """
+    select
+        greatest(
+            coalesce(max(ingest_number), 0),
+            coalesce((select max(ingest_number) from chain_progress), 0),
+            coalesce((select max(ingest_number) from store_progress), 0)),
+        count(*)
+    from span_rows"""
 
 
 def journal_folder(store: Path) -> Path:
@@ -34,3 +44,9 @@ def note_stored(connection: duckdb.DuckDBPyConnection, until: JournalPosition) -
         "update journal_progress set segment = $segment, byte_offset = $offset",
         {"segment": until.segment, "offset": until.offset},
     )
+
+
+def extent(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+    """The highest number of an append that is known, and how many spans there are."""
+    found = connection.execute(EXTENT).fetchall()
+    return int(found[0][0]), int(found[0][1])
