@@ -113,9 +113,9 @@ def test_a_join_takes_every_form_of_a_cause(spans: CapturedSpans) -> None:
 
 def test_marks_outside_any_span_are_harmless() -> None:
     before = health()
-    join({"traceparent": "x"})
+    join({"traceparent": "x"}, None)
     effect("key")
-    assert before == health()
+    assert health() == {**before, "header_malformed": before.get("header_malformed", 0) + 1}
 
 
 def test_an_effect_has_its_key(spans: CapturedSpans) -> None:

@@ -1,15 +1,19 @@
 """Headers come from strangers: whatever they hold, reading is quiet and writing is single."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from opentelemetry import trace
+from opentelemetry import propagate, trace
 from opentelemetry.context import Context
 from tracecheck_instrumentation import attempts, health
+from tracecheck_instrumentation.handling import Handling
 from tracecheck_instrumentation.headers import context_fields, event_id, extract, identifier, outgoing, read_fields
-from tracecheck_instrumentation.messages import first_server, key_text
+from tracecheck_instrumentation.messages import Endpoint, Message, first_server, key_text
+from tracecheck_instrumentation.propagation import TracecheckPropagator
+from tracecheck_instrumentation.testing import CapturedSpans
 
 header_names = st.sampled_from(
     ["traceparent", "TraceParent", "tracestate", "baggage", "tracecheck-event-id", "correlation-id", "ce_id", "app"]
@@ -40,7 +44,8 @@ def test_a_mapping_is_read_like_a_list() -> None:
 
 def test_a_valid_context_is_read_from_bytes() -> None:
     fields = read_fields([("traceparent", b"00-" + b"1" * 32 + b"-" + b"2" * 16 + b"-01")])
-    found = trace.get_current_span(extract(fields, onto=Context())).get_span_context()
+    context, found = extract(fields, onto=Context())
+    assert found == trace.get_current_span(context).get_span_context()
     assert (int("1" * 32, 16), int("2" * 16, 16)) == (found.trace_id, found.span_id)
 
 
@@ -52,6 +57,49 @@ def test_what_is_ignored_is_counted(value: object, reason: str) -> None:
     before = health().get(reason, 0)
     assert read_fields([("baggage", value)]) == {}
     assert before + 1 == health()[reason]
+
+
+@pytest.fixture(params=["stock", "ours"])
+def propagator(request: pytest.FixtureRequest) -> Iterator[None]:
+    stock = propagate.get_global_textmap()
+    propagate.set_global_textmap(stock if request.param == "stock" else TracecheckPropagator())
+    yield
+    propagate.set_global_textmap(stock)
+
+
+BASE = f"00-{'1' * 32}-{'2' * 16}-01"
+
+
+@pytest.mark.usefixtures("propagator")
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        pytest.param([("traceparent", f"00-{'A' * 32}-{'2' * 16}-01")], "header_malformed", id="upper case"),
+        pytest.param([("traceparent", f"ff{BASE[2:]}")], "header_malformed", id="version ff"),
+        pytest.param([("traceparent", BASE.replace("1", "0"))], "header_malformed", id="zero trace id"),
+        pytest.param([("traceparent", BASE.replace("2", "0"))], "header_malformed", id="zero span id"),
+        pytest.param([("traceparent", b"\xff\xfe\x00")], "header_malformed", id="no text"),
+        pytest.param([("traceparent", b"0" * 10_000_000)], "header_oversized", id="10 MB"),
+        pytest.param([("tracestate", b"a=" + b"1" * 1_000_000)], "header_oversized", id="tracestate of 1 MB"),
+        pytest.param([("baggage", b"a=" + b"1" * 1_000_000)], "header_oversized", id="baggage of 1 MB"),
+        pytest.param([("correlation-id", b"x" * 1_000)], "header_oversized", id="long correlation id"),
+        pytest.param([("correlation-id", b"x" * 5_000_000)], "header_oversized", id="correlation id of 5 MB"),
+        pytest.param([("correlation-id", "a\x00\x1b[31m")], "header_malformed", id="control characters"),
+        pytest.param([("baggage", "correlation.id=a%0Ab")], "header_malformed", id="encoded control characters"),
+        pytest.param([("baggage", f"correlation.id={'x' * 1_000}")], "header_oversized", id="long id in baggage"),
+        pytest.param([("tracecheck-retry-of", b"\r\n")], "header_malformed", id="retry of nothing"),
+        pytest.param([("traceparent",)], "header_malformed", id="no pair"),
+    ],
+)
+def test_a_hostile_header_is_counted_and_the_message_handled_without_it(
+    spans: CapturedSpans, headers: Any, reason: str
+) -> None:
+    before = health().get(reason, 0)
+    with Handling(Endpoint(system="kafka"), [Message("orders", headers)]):
+        pass
+    processed = spans.wait_for("process orders")
+    assert (processed.parent, processed.links, health()[reason] > before) == (None, (), True)
+    assert not processed.attributes.keys() & {"correlation.id", "tracecheck.retry_of"}
 
 
 @pytest.mark.parametrize("value", [None, "", 7, "a\nb", "x" * 257, b"bytes"])

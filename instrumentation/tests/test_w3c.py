@@ -11,16 +11,16 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from tracecheck_instrumentation.propagation import StrictTraceState
 
 from instrumentation.tests.child import run
-from instrumentation.tests.w3c_service import PARENT_ID, PROPAGATOR, running_service
+from instrumentation.tests.w3c_service import PARENT_ID, PROPAGATOR, by_ingress, by_propagator, running_service
 
 TRACE_ID = "12345678901234567890123456789012"
 BASE = f"00-{TRACE_ID}-{PARENT_ID}-01"
 NEXT = f"cc-{TRACE_ID}-{PARENT_ID}-01"
 
 
-@pytest.fixture(scope="module")
-def service() -> Iterator[Any]:
-    with running_service() as called:
+@pytest.fixture(scope="module", params=[by_propagator, by_ingress])
+def service(request: pytest.FixtureRequest) -> Iterator[Any]:
+    with running_service(request.param) as called:
         yield called
 
 

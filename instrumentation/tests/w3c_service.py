@@ -6,14 +6,15 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from opentelemetry import trace
+from opentelemetry import propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanKind
+from tracecheck_instrumentation.ingress import request_context
 from tracecheck_instrumentation.propagation import TracecheckPropagator
 
 PARENT_ID = "1234567890123456"
@@ -51,8 +52,7 @@ class _Service(BaseHTTPRequestHandler):
         if self.path == "/collect":
             self._answer({name: self.headers.get(name) for name in ("traceparent", "tracestate", "baggage")})
             return
-        carrier = {name.lower(): self.headers.get_all(name) for name in self.headers}
-        context = PROPAGATOR.extract(carrier, Context())
+        context = self.server.read(self.headers)  # type: ignore[attr-defined]
         calls = []
         with self.tracer.start_as_current_span("serve", context, SpanKind.SERVER):
             for _ in range(int(self.path.rpartition("/")[2])):
@@ -84,10 +84,23 @@ def ask(address: Any, path: str, headers: Headers) -> Any:
     return answer
 
 
+def by_propagator(headers: HTTPMessage) -> Context:
+    """The context of a request, as the propagator alone reads it."""
+    return PROPAGATOR.extract({name.lower(): headers.get_all(name) for name in headers}, Context())
+
+
+def by_ingress(headers: HTTPMessage) -> Context:
+    """The context of a request, as the wrappers of WSGI and ASGI apps read it."""
+    return request_context(headers.items())
+
+
 @contextmanager
-def running_service() -> Iterator[Callable[..., Any]]:
+def running_service(read: Callable[[HTTPMessage], Context] = by_propagator) -> Iterator[Callable[..., Any]]:
     """Run the service; what is yielded calls it with headers and returns its `Call` onward, or a list of `times`."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Service)
+    server.read = read  # type: ignore[attr-defined]
+    stock = propagate.get_global_textmap()
+    propagate.set_global_textmap(PROPAGATOR)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
 
@@ -101,3 +114,4 @@ def running_service() -> Iterator[Callable[..., Any]]:
         server.shutdown()
         thread.join()
         server.server_close()
+        propagate.set_global_textmap(stock)

@@ -10,7 +10,7 @@ from types import TracebackType
 from opentelemetry import baggage, trace
 from opentelemetry import context as context_api
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, Link, Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import INVALID_SPAN, Link, Span, SpanContext, SpanKind, Status, StatusCode
 
 from tracecheck_instrumentation import attempts, conventions, names
 from tracecheck_instrumentation.conventions import spelled
@@ -82,23 +82,26 @@ def current_event_id() -> str | None:
     return handled[1] if isinstance(handled, tuple) else None
 
 
-def message_context(message: Message) -> tuple[Context, dict[str, str]]:
-    """Return the context a message carries, and its header fields. A legacy correlation header fills in for baggage."""
+def message_context(message: Message) -> tuple[Context, SpanContext, dict[str, str]]:
+    """Return the context a message carries, its sender's span alone, and its header fields.
+
+    A legacy correlation header fills in for baggage.
+    """
     fields = read_fields(message.carrier)
-    context = extract(fields, onto=clean(context_api.get_current()))
+    context, sender = extract(fields, onto=clean(context_api.get_current()))
     legacy = identifier(fields.get(names.CORRELATION_HEADER))
     if legacy and correlation_id(context) is None:
         context = baggage.set_baggage(names.CORRELATION_ID, legacy, context)
-    return context, fields
+    return context, sender, fields
 
 
 def message_link(message: Message) -> Link | None:
     """Return a link to the cause of `message` that carries its identity; None if it carries no context."""
-    return _link(message, *message_context(message))
+    _, sender, fields = message_context(message)
+    return _link(message, sender, fields)
 
 
-def _link(message: Message, context: Context, fields: dict[str, str]) -> Link | None:
-    cause = trace.get_current_span(context).get_span_context()
+def _link(message: Message, cause: SpanContext, fields: dict[str, str]) -> Link | None:
     if not cause.is_valid:
         return None
     attributes = message.identity()
@@ -108,8 +111,7 @@ def _link(message: Message, context: Context, fields: dict[str, str]) -> Link | 
 
 
 def _start_one(endpoint: Endpoint, message: Message) -> tuple[Span, Context]:
-    context, fields = message_context(message)
-    cause = trace.get_current_span(context).get_span_context()
+    context, cause, fields = message_context(message)
     around = trace.get_current_span() if context_api.get_current() else INVALID_SPAN
     # Conventions: the message's context may be the parent of a single message, and is then linked as well; an ambient
     # span that had to give way becomes a link. Without a message context the ambient span stays the parent.
@@ -138,7 +140,8 @@ def _start_one(endpoint: Endpoint, message: Message) -> tuple[Span, Context]:
 
 def _start_batch(endpoint: Endpoint, messages: Sequence[Message]) -> tuple[Span, Context]:
     brought = [message_context(message) for message in messages]
-    links = [link for message, found in zip(messages, brought, strict=True) if (link := _link(message, *found))]
+    linked = (_link(message, sender, fields) for message, (_, sender, fields) in zip(messages, brought, strict=True))
+    links = [link for link in linked if link is not None]
     attributes = endpoint.attributes("process")
     attributes[names.BATCH_COUNT] = len(messages)
     destinations = {message.destination for message in messages}
@@ -149,7 +152,7 @@ def _start_batch(endpoint: Endpoint, messages: Sequence[Message]) -> tuple[Span,
 
     context = clean(context_api.get_current())
     for key in (names.CORRELATION_ID, names.RUN_ID):
-        values = {baggage.get_baggage(key, each) for each, _ in brought}
+        values = {baggage.get_baggage(key, each) for each, _, _ in brought}
         if len(values) == 1 and isinstance(shared := values.pop(), str):
             context = baggage.set_baggage(key, shared, context)
     attributes |= id_attributes(context)

@@ -10,6 +10,7 @@ from typing import Any
 from opentelemetry import baggage, propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import Getter
+from opentelemetry.trace import SpanContext
 
 from tracecheck_instrumentation import cloudevents, names
 from tracecheck_instrumentation.health import ignored
@@ -58,9 +59,16 @@ def read_fields(carrier: Carrier) -> dict[str, str]:
     return fields
 
 
-def extract(fields: Mapping[str, str], onto: Context) -> Context:
-    """Return `onto` with the trace context and baggage of `fields` (from `read_fields`)."""
-    return propagate.extract(fields, onto, _FIELDS)
+def extract(fields: Mapping[str, str], onto: Context) -> tuple[Context, SpanContext]:
+    """Return `onto` (without a span) with the trace context and baggage of `fields`, and the sender's span alone.
+
+    `fields` are from `read_fields`. A `traceparent` that is not valid is counted; the sender's span is invalid then.
+    """
+    context = propagate.extract(fields, onto, _FIELDS)
+    sender = trace.get_current_span(context).get_span_context()
+    if not sender.is_valid and "traceparent" in fields:
+        ignored("header_malformed")
+    return context, sender
 
 
 def event_id(fields: Mapping[str, str]) -> str | None:

@@ -93,8 +93,7 @@ def correlation_from(event: Mapping[str, Any], *fields: str) -> AbstractContextM
 @harmless
 def _request_context(headers: list[tuple[str, str | bytes]]) -> Context:
     current = context_api.get_current()
-    fields = read_fields(headers)
-    context = extract(fields, onto=clean(current))
+    context, _ = extract(read_fields(_joined(headers)), onto=clean(current))
     around = trace.get_current_span(current)
     if around.get_span_context().is_valid:
         context = trace.set_span_in_context(around, context)
@@ -102,6 +101,15 @@ def _request_context(headers: list[tuple[str, str | bytes]]) -> Context:
     named = (_text(lower.get(name)) for name in REQUEST_HEADERS)
     chosen = next(filter(None, named), None) or correlation_id(context) or correlation_id(current) or ids.new_id()
     return with_correlation_id(chosen, context)
+
+
+def _joined(headers: list[tuple[str, str | bytes]]) -> dict[str, str]:
+    # A header that comes twice in a request is one list (RFC 9110), and of `traceparent` a list is not valid.
+    joined: dict[str, str] = {}
+    for name, value in headers:
+        lower, text = name.lower(), value.decode("latin-1") if isinstance(value, bytes) else value
+        joined[lower] = f"{joined[lower]},{text}" if lower in joined else text
+    return joined
 
 
 def _text(value: str | bytes | None) -> str | None:

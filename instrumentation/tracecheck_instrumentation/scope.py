@@ -42,7 +42,7 @@ def restore(captured: Mapping[str, str] | None) -> Iterator[None]:
 
 def context_of(captured: Mapping[str, str]) -> Context:
     """Return the context that `capture()` stored."""
-    return extract(read_fields(captured), onto=clean(context_api.get_current()))
+    return extract(read_fields(captured), onto=clean(context_api.get_current()))[0]
 
 
 def with_context(function: Callable[P, R]) -> Callable[P, R]:

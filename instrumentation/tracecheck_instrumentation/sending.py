@@ -99,9 +99,9 @@ def start_send(tracer: Tracer, endpoint: Endpoint, message: Message) -> tuple[Se
     context = context_api.get_current()
     cause = trace.get_current_span(context).get_span_context()
     if fields and not cause.is_valid and context_fields() & fields.keys():
-        carried = extract(fields, onto=clean(context))
-        if (brought := trace.get_current_span(carried).get_span_context()).is_valid:
-            context, cause = carried, brought
+        carried, sender = extract(fields, onto=clean(context))
+        if sender.is_valid:
+            context, cause = carried, sender
     event, own = _event_id(fields)
     context, identity = identified(context, cause.trace_id, event if own else ids.new_id())
 
