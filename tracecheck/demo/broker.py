@@ -38,7 +38,8 @@ from tracecheck.errors import BrokerUnavailable
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 10.0
-STOP_TIMEOUT_S = 5.0
+STOP_TIMEOUT_S = 0.2
+"""It does not end on SIGTERM while a client is connected; killed, it loses nothing that would have outlived it."""
 PROBE_INTERVAL_S = 0.01
 START_ATTEMPTS = 3
 # Below the range that systems take outgoing connections' ports from, so that none of those takes the port in between.
