@@ -1,17 +1,23 @@
 """The spans of real instrumentations, made by running them here, give the hops a reader would expect, and `doctor` says
 what each of them leaves out."""
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 
-from tests.support.real_libraries import STORIES
+from tests.support.real_libraries import STORIES, aio_pika, pika
 from tests.support.stored import analysed
 from tracecheck.check.doctor import doctor
+from tracecheck.model import Span
 from tracecheck.store import open_store
 
 TAKEN = "shop > orders > {}: delivered, by {}"
 LEFT = "shop > payments > ?: undelivered"
 
-EXPECTED: dict[str, tuple[list[str], int, tuple[str, str], list[str]]] = {
+Expected = tuple[list[str], int, tuple[str, str], list[str]]
+
+EXPECTED: dict[str, Expected] = {
     "kafka-python": (
         [TAKEN.format("shop()", "parent"), LEFT],
         2,
@@ -84,10 +90,71 @@ EXPECTED: dict[str, tuple[list[str], int, tuple[str, str], list[str]]] = {
 }
 
 
+OVER_RABBITMQ: dict[str, tuple[Callable[..., list[Span]], Expected]] = {
+    "pika": (
+        pika,
+        (
+            ["shop > orders-{0} > shop(): delivered, by parent", "shop > payments-{0} > ?: undelivered"],
+            1,
+            ("pika", "old"),
+            ["no_routing_key", "generator_loses_baggage", "no_group", "no_flush_mark"],
+        ),
+    ),
+    "pika through an exchange": (
+        partial(pika, exchange="tracecheck-real-pika"),
+        (
+            ["shop > tracecheck-real-pika > shop(): delivered, by parent", "shop > payments-{0} > ?: undelivered"],
+            1,
+            ("pika", "old"),
+            ["no_routing_key", "generator_loses_baggage", "no_group", "no_flush_mark"],
+        ),
+    ),
+    "aio-pika": (
+        aio_pika,
+        (
+            ["shop > orders-{0} > shop(): delivered, by parent", "shop > payments-{0} > ?: undelivered"],
+            1,
+            ("aio-pika", "old"),
+            ["names_differ", "iterator_detached", "no_group", "no_flush_mark"],
+        ),
+    ),
+    "aio-pika iterator": (
+        partial(aio_pika, iterate=True),
+        (
+            ["shop > orders-{0} > shop(): delivered, by parent", "shop > payments-{0} > ?: undelivered"],
+            2,  # the handler has no context
+            ("aio-pika", "old"),
+            [
+                "names_differ",
+                "iterator_detached",
+                "no_group",
+                "no_process_span",
+                "sends_without_cause",
+                "no_flush_mark",
+            ],
+        ),
+    ),
+}
+
+
 @pytest.mark.parametrize("name", STORIES)
 def test_a_real_library_gives_its_hops_and_its_holes(name: str) -> None:
-    lines, chains, (library, vocabulary), holes = EXPECTED[name]
-    spans = STORIES[name]()
+    has_hops_and_holes(STORIES[name](), *EXPECTED[name])
+
+
+@pytest.mark.service("rabbitmq")
+@pytest.mark.parametrize("name", OVER_RABBITMQ)
+def test_a_real_library_over_rabbitmq_gives_its_hops_and_its_holes(name: str, rabbitmq: str, unique_name: str) -> None:
+    story, expected = OVER_RABBITMQ[name]
+    spans = story(rabbitmq, f"orders-{unique_name}", f"payments-{unique_name}")
+    lines, *others = expected
+    has_hops_and_holes(spans, [line.format(unique_name) for line in lines], *others)
+
+
+def has_hops_and_holes(
+    spans: list[Span], lines: list[str], chains: int, told: tuple[str, str], holes: list[str]
+) -> None:
+    library, vocabulary = told
     found = analysed(spans)
     assert found.lines == sorted(lines)
     assert len(found.chains) == chains

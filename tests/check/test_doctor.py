@@ -83,6 +83,28 @@ def test_a_hole_is_told_only_on_the_side_where_the_service_was_seen(side: Side) 
     )
 
 
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [("0.66b1", ""), ("0.48b0", ""), ("", ""), ("0.67b0", "(seen in 0.66b1; 0.67b0 may have closed it)")],
+)
+def test_of_a_version_later_than_the_one_examined_a_hole_is_said_with_a_reserve(version: str, said: str) -> None:
+    span = emitted("opentelemetry.instrumentation.kafka", SEND, SpanKind.PRODUCER)
+    advice = seen(replace(span, resource=replace(span.resource, scope_version=version))).advice[0]
+    assert advice.what.endswith(f"leaves it green {said}".rstrip())
+
+
+@pytest.mark.parametrize(("start", "missed"), [(0, False), (10, True)])
+def test_a_receive_that_wraps_its_handler_covers_it(start: int, missed: bool) -> None:
+    received = emitted("x", SEND | {"messaging.operation": "receive"})
+    below = replace(
+        emitted("x", {}, SpanKind.CLIENT),
+        trace_id=received.trace_id,
+        parent_span_id=received.span_id,
+        start_unix_nano=received.start_unix_nano + start * 1_000_000,
+    )
+    assert ("no_process_span" in [advice.code for advice in seen(received, below).advice]) == missed
+
+
 def test_beside_the_helper_only_what_it_cannot_close_is_left() -> None:
     helper = emitted(HELPER_SCOPE, {"messaging.operation.type": "process", "messaging.consumer.group.name": "g"})
     upstream = emitted("opentelemetry.instrumentation.kafka", TAKE)

@@ -186,6 +186,63 @@ def boto3_sqs() -> list[Span]:
         return recorded.spans()
 
 
+def pika(url: str, orders: str, payments: str, exchange: str = "") -> list[Span]:
+    """pika: a callback that publishes, to the nameless exchange or to one with a name. Queues are called as told."""
+    from opentelemetry.instrumentation.pika import PikaInstrumentor
+    from pika import BlockingConnection, URLParameters
+
+    with instrumented_by(PikaInstrumentor()) as recorded:
+        connection = BlockingConnection(URLParameters(url))
+        channel = connection.channel()
+        channel.queue_declare(orders, auto_delete=True)
+        if exchange:
+            channel.exchange_declare(exchange, "direct", auto_delete=True)
+            channel.queue_bind(orders, exchange, orders)
+
+        def handle(channel: Any, method: Any, _properties: object, _body: bytes) -> None:
+            channel.basic_publish(exchange="", routing_key=payments, body=b"2")
+            channel.basic_ack(method.delivery_tag)
+            channel.stop_consuming()
+
+        channel.basic_consume(orders, handle)
+        channel.basic_publish(exchange=exchange, routing_key=orders, body=b"1")
+        connection.call_later(20, channel.stop_consuming)
+        channel.start_consuming()
+        connection.close()
+        return recorded.spans()
+
+
+def aio_pika(url: str, orders: str, payments: str, iterate: bool = False) -> list[Span]:
+    """aio-pika: a callback that publishes, or a loop over the queue's iterator that does."""
+    from aio_pika import Message, connect
+    from opentelemetry.instrumentation.aio_pika import AioPikaInstrumentor
+
+    async def story() -> None:
+        async with await connect(url) as connection:
+            channel = await connection.channel()
+            queue = await channel.declare_queue(orders, auto_delete=True)
+            done = asyncio.Event()
+
+            async def handle(message: Any) -> None:
+                async with message.process():
+                    await channel.default_exchange.publish(Message(b"2"), routing_key=payments)
+                done.set()
+
+            if not iterate:
+                await queue.consume(handle)
+            await channel.default_exchange.publish(Message(b"1"), routing_key=orders)
+            if iterate:
+                async with queue.iterator(timeout=20) as messages:
+                    async for message in messages:
+                        await handle(message)
+                        break
+            await asyncio.wait_for(done.wait(), 20)
+
+    with instrumented_by(AioPikaInstrumentor()) as recorded:
+        asyncio.run(story())
+        return recorded.spans()
+
+
 STORIES: dict[str, Callable[[], list[Span]]] = {
     "kafka-python": kafka_python,
     "aiokafka": aiokafka,

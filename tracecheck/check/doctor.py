@@ -4,6 +4,7 @@ Two sources: the table of known libraries (`instrumentations`), and what the sto
 """
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -156,7 +157,21 @@ def _known_holes(scopes: tuple[Scope, ...]) -> Iterable[Advice]:
         entry = known(scope.name)
         for hole in entry.holes if entry is not None else ():
             if not (helped and hole.by_helper) and _concerns(hole, scope):
-                yield Advice(code=hole.code, what=hole.what, close=hole.close, scope=scope.name)
+                what = hole.what + _since(scope.version, entry.examined if entry is not None else None)
+                yield Advice(code=hole.code, what=what, close=hole.close, scope=scope.name)
+
+
+def _since(version: str, examined: str | None) -> str:
+    """What is known of one version may be over in a later one."""
+    is_later = examined is not None and _numbers(version) > _numbers(examined)
+    return f" (seen in {examined}; {version} may have closed it)" if is_later else ""
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in _NUMBER.findall(version))
+
+
+_NUMBER = re.compile(r"\d{1,9}")
 
 
 def _concerns(hole: Hole, scope: Scope) -> bool:
@@ -168,7 +183,7 @@ def _seen_holes(service: str, rows: list[Mapping[str, Any]], scopes: tuple[Scope
     """What the spans show, whatever library wrote them."""
     total = {
         name: sum(row[name] or 0 for row in rows)
-        for name in ("sends", "receives", "processes", "with_group", "root_sends", "flushes", "dropped")
+        for name in ("sends", "receives", "processes", "covering", "with_group", "root_sends", "flushes", "dropped")
     }
     known_codes = {advice.code for advice in _known_holes(scopes)}
     consumed = total["receives"] + total["processes"]
@@ -181,7 +196,7 @@ def _seen_holes(service: str, rows: list[Mapping[str, Any]], scopes: tuple[Scope
             what="no span names a consumer group, so that groups of one service cannot be told apart",
             close="messaging.consumer.group.name on the consumer spans, or `service:` in place of `group:`",
         )
-    if total["receives"] and not total["processes"] and "handler_detached" not in known_codes:
+    if total["receives"] and not total["processes"] + total["covering"] and "handler_detached" not in known_codes:
         yield Advice(
             code="no_process_span",
             what="messages are received but no span covers their handling: a handler that fails goes unseen",

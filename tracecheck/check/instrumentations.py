@@ -32,13 +32,18 @@ class Hole:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instrumentation:
-    """One library's instrumentation: `scopes` are the beginnings of its scope names, in lower case."""
+    """One library's instrumentation: `scopes` are the beginnings of its scope names, in lower case.
+
+    `examined` is the version in which the holes were seen; a later one may have closed them.
+    """
 
     library: str
     scopes: tuple[str, ...]
     holes: tuple[Hole, ...] = ()
+    examined: str | None = None
 
 
+_PYTHON = "0.66b1"
 _LOOP = "for record in instrumented(consumer): handle(record)"
 _RECORD = "with process(record): handle(record)"
 _ASYNC_LOOP = "async for record in instrumented(consumer): await handle(record)"
@@ -59,7 +64,7 @@ _NO_GROUP = Hole(
 _JAVA_POSITIONS = Hole(
     code="no_positions",
     what="partition and offset of each message of a batch are told only with the messaging conventions switched on",
-    close="OTEL_SEMCONV_STABILITY_OPT_IN=messaging",
+    close="OTEL_SEMCONV_STABILITY_OPT_IN=messaging  (agents since August 2026)",
     by_helper=False,
 )
 
@@ -68,6 +73,7 @@ KNOWN: tuple[Instrumentation, ...] = (
     Instrumentation(
         library="kafka-python",
         scopes=("opentelemetry.instrumentation.kafka",),
+        examined=_PYTHON,
         holes=(
             _QUEUED,
             Hole(
@@ -85,6 +91,7 @@ KNOWN: tuple[Instrumentation, ...] = (
     Instrumentation(
         library="aiokafka",
         scopes=("opentelemetry.instrumentation.aiokafka",),
+        examined=_PYTHON,
         holes=(
             _QUEUED,
             Hole(
@@ -97,6 +104,7 @@ KNOWN: tuple[Instrumentation, ...] = (
     Instrumentation(
         library="confluent-kafka",
         scopes=("opentelemetry.instrumentation.confluent_kafka",),
+        examined=_PYTHON,
         holes=(
             _QUEUED,
             Hole(
@@ -124,6 +132,7 @@ KNOWN: tuple[Instrumentation, ...] = (
     Instrumentation(
         library="pika",
         scopes=("opentelemetry.instrumentation.pika",),
+        examined=_PYTHON,
         holes=(
             Hole(
                 code="no_routing_key",
@@ -141,6 +150,7 @@ KNOWN: tuple[Instrumentation, ...] = (
     Instrumentation(
         library="aio-pika",
         scopes=("opentelemetry.instrumentation.aio_pika",),
+        examined=_PYTHON,
         holes=(
             Hole(
                 code="names_differ",
@@ -158,6 +168,7 @@ KNOWN: tuple[Instrumentation, ...] = (
     Instrumentation(
         library="celery",
         scopes=("opentelemetry.instrumentation.celery",),
+        examined=_PYTHON,
         holes=(
             Hole(
                 code="links_lose_baggage",
@@ -170,6 +181,7 @@ KNOWN: tuple[Instrumentation, ...] = (
     Instrumentation(
         library="boto3 SQS",
         scopes=("opentelemetry.instrumentation.boto3sqs",),
+        examined=_PYTHON,
         holes=(
             Hole(
                 code="undeleted_unseen",
@@ -227,6 +239,14 @@ KNOWN: tuple[Instrumentation, ...] = (
             "opentelemetry.autoinstrumentation.kafka",
             "opentelemetry.instrumentation.confluentkafka",
             "confluent.kafka",
+        ),
+        holes=(
+            Hole(
+                code="links_only",
+                what="a consumer span links to its producer and begins a trace of its own, to which no baggage comes",
+                close="Baggage.Current = Propagators.DefaultTextMapPropagator.Extract(default, headers, Get).Baggage",
+                by_helper=False,
+            ),
         ),
     ),
 )
