@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
+from tests.support.brokers import gone_after_the_first_message
 from tests.support.polling import until
 from tracecheck.probe.brokers.kafka_read import read_record
 
@@ -72,6 +73,30 @@ def test_a_table_that_is_not_there_is_told_as_the_database_tells_it(
     done = run(str(scenario), "--bootstrap-servers", embedded_broker, "--database", f"sqlite:///{tmp_path}/empty.db")
     assert done.status == 4
     assert "no such table: v" in done.err
+
+
+def test_a_broker_that_goes_away_in_the_middle_is_an_error_beside_the_finding(
+    run: Run, scenario: Path, unique_name: str
+) -> None:
+    observed = f"observe: [{{kafka: {unique_name}.answers, within: 20s}}]\n"
+    scenario.write_text((SCENARIO + observed).replace("orders", unique_name).replace(", within: 300ms", ""))
+    with gone_after_the_first_message(unique_name) as broker:
+        done = run(str(scenario), "--bootstrap-servers", broker)
+    assert done.status == 4
+    assert " order" in done.out
+    assert broker in done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.service("rabbitmq")
+def test_a_destination_that_is_not_there_is_an_error_of_the_environment(
+    run: Run, scenario: Path, rabbitmq: str, unique_name: str
+) -> None:
+    scenario.write_text(SCENARIO.replace("orders", unique_name).replace("kafka:", "rabbitmq:"))
+    done = run(str(scenario), "--broker", f"rabbitmq={rabbitmq}")
+    assert done.status == 4
+    assert "INCONCLUSIVE order" in done.out
+    assert unique_name in done.err
 
 
 def test_a_clean_up_that_is_not_idempotent_is_told(

@@ -19,6 +19,9 @@ class RecordingBroker:
         self.taken: list[Outgoing] = []
         self.refusal = refusal
 
+    def prepare(self) -> None:
+        pass
+
     def publish(self, message: Outgoing) -> Published:
         if self.refusal:
             raise BrokerUnavailable(self.refusal)

@@ -14,6 +14,7 @@ from tracecheck.cli.verdicts import exit_status, write
 from tracecheck.config import Listen, store_location
 
 NS_PER_S = 1_000_000_000
+INTERRUPTED = 130
 
 
 @click.command()
@@ -67,7 +68,8 @@ def load(
     duplicated, out of order or late; quantiles of latency for each step and the whole; how far the read model (the
     first entry of `state`) was behind, and how long it took to catch up. Templates in SPEC name each event by {n}.
 
-    A chain that fails fails the run, unless --budget failed=N allows for some.
+    A chain that fails fails the run, unless --budget failed=N allows for some. An interrupt (Ctrl-C) ends the
+    load with exit status 130, and what is known by then is reported.
     """
     from tracecheck.report import Look, redacted, render
     from tracecheck.report.documents import dump
@@ -101,4 +103,7 @@ def load(
     if plot is not None:
         write(plot, lambda: render_plot(outcome))
         say(f"drawn into {plot}")
+    if outcome.interrupted:
+        say("interrupted")
+        return INTERRUPTED
     return exit_status(outcome.report)

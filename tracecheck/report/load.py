@@ -11,10 +11,12 @@ from tracecheck.report.sanitise import terminal
 from tracecheck.report.units import duration
 from tracecheck.scenario.load.budgets import COUNTS
 from tracecheck.scenario.load.figures import Quantiles
-from tracecheck.scenario.load.model import LoadOutcome
+from tracecheck.scenario.load.model import Event, LoadOutcome
 
 WIDTH, HEIGHT, MARGIN, GAP = 860, 200, 60, 50
 MOST_POINTS = 4000
+MOST_NAMED = 100
+LAST_NAMED = 5
 NS_PER_S = 1_000_000_000
 
 
@@ -47,6 +49,9 @@ def document(outcome: LoadOutcome) -> dict[str, Any]:
             {"name": one.name, "limit": one.limit, "measured": one.measured, "held": one.held}
             for one in outcome.budgets
         ],
+        "interrupted": outcome.interrupted,
+        "unsent": [{"number": one.number, "error": terminal(one.error or "")} for one in outcome.unsent[:MOST_NAMED]],
+        "injected": [one.correlation_id for one in _injected(outcome)] if outcome.interrupted else [],
         "timeline": [list(point) for point in outcome.timeline],
     }
 
@@ -56,7 +61,9 @@ def render_load(outcome: LoadOutcome) -> str:
     counts = outcome.completeness
     lines = [
         f"{outcome.report.verdict.value.upper()} load {terminal(outcome.run_id)}  {outcome.rate_per_s:g}/s for "
-        f"{duration(outcome.duration_ns)}" + (f", ramp {duration(outcome.ramp_ns)}" if outcome.ramp_ns else ""),
+        f"{duration(outcome.duration_ns)}"
+        + (f", ramp {duration(outcome.ramp_ns)}" if outcome.ramp_ns else "")
+        + (", interrupted" if outcome.interrupted else ""),
         f"  events        {counts.due} due, {counts.sent} sent, {counts.passed} passed, {counts.failed} failed, "
         f"{counts.undecided} undecided",
         f"  completeness  {counts.lost} lost, {counts.duplicated} duplicated, {counts.out_of_order} out of order, "
@@ -74,10 +81,27 @@ def render_load(outcome: LoadOutcome) -> str:
             f"  read model    {staleness.seen} of {staleness.sampled} entities seen; caught up after {caught_up}; "
             f"looked every {duration(staleness.resolution_ns)} at worst",
         ]
+    if outcome.unsent:
+        lines.append(f"  not sent      {len(outcome.unsent)}: {terminal(outcome.unsent[0].error or '', 200)}")
+    if outcome.interrupted:
+        lines += _named(outcome)
     for budget in outcome.budgets:
         shown = [str(value) if budget.name in COUNTS else duration(value) for value in (budget.measured, budget.limit)]
         lines.append(f"  budget        {budget.name}: {shown[0]} of {shown[1]}, {'held' if budget.held else 'BROKEN'}")
     return "\n".join(lines) + "\n"
+
+
+def _named(outcome: LoadOutcome) -> list[str]:
+    """What was put onto the bus before the interrupt: all of the run, the last ones by name."""
+    injected = _injected(outcome)
+    last = ", ".join(terminal(one.correlation_id or "") for one in injected[-LAST_NAMED:])
+    under = f"{len(injected)} under run {terminal(outcome.run_id)}"
+    return [f"  injected      {under}; the last by correlation id: {last or '-'}"]
+
+
+def _injected(outcome: LoadOutcome) -> list[Event]:
+    sent = (event for event in outcome.events if event.correlation_id is not None)
+    return sorted(sent, key=lambda event: event.number)
 
 
 def render_plot(outcome: LoadOutcome) -> str:

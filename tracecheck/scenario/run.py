@@ -146,13 +146,21 @@ def _perform_all(
         on_event(f"{done.result.verdict.value}: {said}")
         return done
 
-    with watching([scenario.expectation for scenario in scenarios], ground, run_id) as observers:
-        pool = ThreadPoolExecutor(parallel, "tracecheck-run")
-        try:
-            futures = [pool.submit(one, number, observers) for number in range(len(scenarios))]
-            return [future.result() for future in futures]
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    performed: list[Performed] = []
+    try:
+        with watching([scenario.expectation for scenario in scenarios], ground, run_id) as observers:
+            pool = ThreadPoolExecutor(parallel, "tracecheck-run")
+            try:
+                futures = [pool.submit(one, number, observers) for number in range(len(scenarios))]
+                performed += [future.result() for future in futures]
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+    except TracecheckError as fault:
+        if not performed:
+            raise
+        # A broker that went away takes the watching along, not what was found.
+        performed[-1] = replace(performed[-1], faults=(*performed[-1].faults, fault))
+    return performed
 
 
 def _check_driven(

@@ -35,6 +35,14 @@ class KafkaBroker:
         self._address = bootstrap_servers
         self._opening = Lock()
 
+    def prepare(self) -> None:
+        """Starts the producer."""
+        try:
+            with self._opening:
+                _ = self._producer
+        except (self._fault, ValueError, OSError) as fault:
+            raise self._unavailable(fault) from fault
+
     def publish(self, message: Outgoing) -> Published:
         """Publishes and waits for the acknowledgement of all in-sync replicas.
 

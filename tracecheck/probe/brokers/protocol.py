@@ -103,6 +103,13 @@ class Broker(Protocol):
     system: str
     """`messaging.system` of the conventions."""
 
+    def prepare(self) -> None:
+        """Opens now what the first `publish` would open, so that it takes no longer than the others.
+
+        Raises `BrokerUnavailable`.
+        """
+        ...
+
     def publish(self, message: Outgoing) -> Published:
         """Publishes and waits for the broker's acknowledgement. Raises `BrokerUnavailable`, `DestinationMissing`."""
         ...

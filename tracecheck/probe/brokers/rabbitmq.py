@@ -29,6 +29,17 @@ class RabbitBroker:
         self._connection: Any = None
         self._channel: Any = None
 
+    def prepare(self) -> None:
+        """Opens the connection and its channel."""
+        from pika.exceptions import AMQPError
+
+        with self._using:
+            try:
+                self._open()
+            except (AMQPError, OSError) as fault:
+                self._drop()
+                raise unavailable(self._name, fault) from fault
+
     def publish(self, message: Outgoing) -> Published:
         """Publishes, and waits until the broker has put the message into every queue that takes it.
 

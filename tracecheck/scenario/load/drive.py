@@ -1,38 +1,28 @@
-"""One scenario at a rate, from the first event due to the last verdict, and the figures of it."""
+"""One scenario at a rate, from the first event due to the last verdict."""
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 
 from tracecheck.chains import load_many, refresh, surroundings
 from tracecheck.check import evaluate
-from tracecheck.errors import UsageError
+from tracecheck.errors import TracecheckError, UsageError
 from tracecheck.expect import Expectation
 from tracecheck.expect.model import Seed
-from tracecheck.model import Basis, Cause, CheckReport, Finding, Result, Verdict
+from tracecheck.model import Basis, Finding, Result, Verdict
 from tracecheck.probe.state import StateProbe
 from tracecheck.scenario.ground import Ground
-from tracecheck.scenario.load.budgets import judged
-from tracecheck.scenario.load.figures import quantiles
 from tracecheck.scenario.load.injector import Injector
-from tracecheck.scenario.load.model import Budget, Completeness, Event, LoadOutcome, Staleness
+from tracecheck.scenario.load.model import Event, LoadOutcome, Staleness
+from tracecheck.scenario.load.outcome import counted, outcome_of
 from tracecheck.scenario.load.schedule import Schedule
 from tracecheck.scenario.load.staleness import Follower
 from tracecheck.scenario.outside import probe_of, wanted
 from tracecheck.scenario.perform import ready
 from tracecheck.scenario.plan import Scenario
 
-LOST = {
-    Cause.NOT_SENT,
-    Cause.UPSTREAM_FAILED,
-    Cause.SEND_FAILED,
-    Cause.NOT_CONSUMED,
-    Cause.PROCESSING_FAILED,
-    Cause.TOO_FEW,
-}
-DUPLICATED = {Cause.DUPLICATE_DELIVERY, Cause.DUPLICATE_SEND, Cause.DUPLICATE_EFFECT}
 LOOK_AGAIN_S = 0.5
-FAILURES_KEPT = 200
 AT_ONCE = 256
 
 Progress = Callable[[str], None]
@@ -53,29 +43,55 @@ def drive(
 
     Latencies count from the instant an event was due, so that a slow broker or sender hides nothing. After the last
     event, everything may come in for `drain_s` more; what has not is lost. The first entry of `state` is followed as
-    the read model. Raises `UsageError` without a seed, and what the broker raises before the first event.
+    the read model. An interrupt ends the load: what is known by then is the outcome, which says so. Raises `UsageError`
+    without a seed, and what the broker raises before the first event.
     """
     forms = _Forms(scenarios, run_id, settle_ns)
     injector = Injector(ground, forms.seed, run_id, forms.system)
     follower = None
     if forms.of(0).state:
         follower = Follower(lambda number: _asked(forms.of(number), ground), events=schedule.events)
-    last_due = 0
+    last_due, fell_due, interrupted = 0, 0, False
+    staleness: Staleness | None = None
 
     def due(event: Event) -> None:
-        nonlocal last_due
-        last_due = event.due_unix_nano
+        nonlocal last_due, fell_due
+        last_due, fell_due = event.due_unix_nano, event.number + 1
         if follower is not None:
             follower.due(event)
         if event.number % max(1, schedule.events // 100) == 0:
             progress(f"{event.number} of {schedule.events} events due, {len(injector.done)} sent")
 
-    injector.run(schedule, due)
-    progress(f"{schedule.events} events due; waiting for what is under way")
-    began = time.monotonic()
-    staleness = None if follower is None else follower.finish(last_due, drain_s)
-    results = _settled(injector.done, forms, ground, began + drain_s, progress)
-    return _outcome(injector.done, results, schedule, run_id, dict(limits or {}), staleness)
+    try:
+        injector.run(schedule, due, drain_s)
+        progress(f"{schedule.events} events due; waiting for what is under way")
+        deadline = time.monotonic() + drain_s
+        staleness = None if follower is None else follower.finish(last_due, drain_s)
+        results = _settled(injector.done, forms, ground, deadline, progress)
+    except KeyboardInterrupt:
+        interrupted = True
+        with suppress(TracecheckError):
+            staleness = None if follower is None else follower.finish(last_due, 0.0)
+        results = _only_facts(_settled(injector.done, forms, ground, time.monotonic(), progress))
+    completeness = counted(injector.done, results, fell_due, interrupted=interrupted)
+    return outcome_of(
+        injector.done,
+        results,
+        completeness,
+        schedule,
+        run_id=run_id,
+        limits=dict(limits or {}),
+        staleness=staleness,
+        interrupted=interrupted,
+    )
+
+
+def _only_facts(results: Mapping[int, Result]) -> dict[int, Result]:
+    """What is not certain yet is nothing that the system did wrong."""
+    return {
+        number: result if _is_certain(result) else replace(result, verdict=Verdict.INCONCLUSIVE)
+        for number, result in results.items()
+    }
 
 
 class _Forms:
@@ -155,76 +171,3 @@ def _is_fact(finding: Finding) -> bool:
     over = finding.limit_ns is not None and finding.waited_ns is not None and finding.waited_ns >= finding.limit_ns
     proven = finding.completeness is None or finding.completeness.basis is Basis.PROVEN
     return finding.waited_ns is None or over or proven
-
-
-def _outcome(
-    events: Sequence[Event],
-    results: Mapping[int, Result],
-    schedule: Schedule,
-    run_id: str,
-    limits: dict[str, int],
-    staleness: Staleness | None,
-) -> LoadOutcome:
-    codes = {number: {finding.code for finding in result.findings} for number, result in results.items()}
-    verdicts = Counter(result.verdict for result in results.values())
-    without = len(events) - len(results)
-    completeness = Completeness(
-        due=schedule.events,
-        sent=sum(event.sent_unix_nano is not None for event in events),
-        passed=verdicts[Verdict.PASS],
-        failed=verdicts[Verdict.FAIL] + without,
-        undecided=verdicts[Verdict.INCONCLUSIVE],
-        lost=without
-        + sum(bool(LOST & codes[number]) for number, result in results.items() if result.verdict is not Verdict.PASS),
-        duplicated=sum(bool(DUPLICATED & each) for each in codes.values()),
-        out_of_order=sum(Cause.OUT_OF_ORDER in each for each in codes.values()),
-        late=sum(Cause.LATE in each for each in codes.values()),
-    )
-    whole: list[tuple[int, int]] = []
-    steps: dict[str, list[int]] = {}
-    hops: dict[str, list[int]] = {}
-    for event in events:
-        if (result := results.get(event.number)) is None:
-            continue
-        reached = [step for step in result.steps if step.instant_unix_nano is not None]
-        for step in reached:
-            steps.setdefault(step.name, []).append((step.instant_unix_nano or 0) - event.due_unix_nano)
-            if step.took_ns is not None:
-                hops.setdefault(step.name, []).append(step.took_ns)
-        if result.verdict is Verdict.PASS:
-            last = max(step.instant_unix_nano or 0 for step in reached)
-            whole.append((event.due_unix_nano, last - event.due_unix_nano))
-    whole_figures = quantiles(took for _, took in whole)
-    delay = quantiles(each.sent_unix_nano - each.due_unix_nano for each in events if each.sent_unix_nano is not None)
-    budgets = judged(limits, completeness, whole_figures, delay, staleness)
-    return LoadOutcome(
-        run_id=run_id,
-        rate_per_s=schedule.rate_per_s,
-        duration_ns=schedule.duration_ns,
-        ramp_ns=schedule.ramp_ns,
-        completeness=completeness,
-        whole=whole_figures,
-        send_delay=delay,
-        steps={name: found for name, values in steps.items() if (found := quantiles(values)) is not None},
-        hops={name: found for name, values in hops.items() if (found := quantiles(values)) is not None},
-        staleness=staleness,
-        budgets=budgets,
-        timeline=tuple(whole),
-        report=_report(results, completeness, budgets, limits),
-    )
-
-
-def _report(
-    results: Mapping[int, Result], completeness: Completeness, budgets: Sequence[Budget], limits: Mapping[str, int]
-) -> CheckReport:
-    """Every chain that did not pass (as far as they are kept), those that passed in number, and the load's verdict."""
-    grave = [result for result in results.values() if result.verdict is not Verdict.PASS]
-    failed = completeness.failed > limits.get("failed", 0) or any(not budget.held for budget in budgets)
-    doubtful = completeness.undecided > 0 or completeness.passed + completeness.failed == 0
-    return CheckReport(
-        verdict=Verdict.FAIL if failed else Verdict.INCONCLUSIVE if doubtful else Verdict.PASS,
-        results=tuple(grave[:FAILURES_KEPT]),
-        as_of_unix_nano=time.time_ns(),
-        matched=bool(results),
-        passed_by_sift=completeness.passed,
-    )

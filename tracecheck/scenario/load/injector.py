@@ -3,7 +3,7 @@
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -20,6 +20,9 @@ from tracecheck.scenario.sow import injection_of
 SENDERS = 4
 """Connections that send at once: as many sends may be under way before ours is the side that lags."""
 
+ENDS_WITHIN_S = 12.0
+"""A send gives up on its broker within 10 s."""
+
 STORE_EVERY_S = 0.1
 NS_PER_S = 1_000_000_000
 
@@ -33,43 +36,61 @@ class Injector:
         self._due: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._spans: list[Span] = []
         self._lock = threading.Lock()
-        self._stop = threading.Event()
+        self._too_late = threading.Event()
 
-    def run(self, schedule: Schedule, on_due: Callable[[Event], None]) -> None:
-        """Injects the whole schedule, beginning now; returns when every send has ended. Raises `BrokerUnavailable`
-        before the first event where nothing answers; later faults are those of single events."""
+    def run(self, schedule: Schedule, on_due: Callable[[Event], None], within_s: float) -> None:
+        """Injects the whole schedule, beginning now; returns when every send has ended.
+
+        What could not be sent `within_s` after the last event was due is not sent any more. Raises `BrokerUnavailable`
+        before the first event where nothing answers; later faults are those of single events. An interrupt ends what
+        is under way, and is raised again.
+        """
         address = self._ground.places.brokers.get(self._system, "")
         self._ground.broker(self._system)
         brokers = [connect(self._system, address) for _ in range(SENDERS)]
+        for broker in brokers:
+            broker.prepare()
         senders = [threading.Thread(target=self._send_all, args=(broker,), daemon=True) for broker in brokers]
         for sender in senders:
             sender.start()
         try:
             with self._storing():
-                began, began_unix_nano = time.monotonic_ns(), time.time_ns()
-                for number, due_ns in enumerate(schedule.due_ns()):
-                    left_s = (due_ns - (time.monotonic_ns() - began)) / NS_PER_S
-                    if left_s > 0 and self._stop.wait(left_s):
-                        break
-                    event = Event(number=number, due_unix_nano=began_unix_nano + due_ns)
-                    on_due(event)
-                    self._due.put(event)
-                for _ in senders:
-                    self._due.put(None)
-                for sender in senders:
-                    sender.join()
+                try:
+                    self._let_fall_due(schedule, on_due)
+                    self._end(senders, within_s)
+                except KeyboardInterrupt:
+                    self._too_late.set()
+                    self._end(senders, ENDS_WITHIN_S)
+                    raise
         finally:
-            for _ in senders:
-                self._due.put(None)
             for broker in brokers:
                 broker.close()
 
-    def stop(self) -> None:
-        """Lets nothing more fall due."""
-        self._stop.set()
+    def _let_fall_due(self, schedule: Schedule, on_due: Callable[[Event], None]) -> None:
+        began, began_unix_nano = time.monotonic_ns(), time.time_ns()
+        for number, due_ns in enumerate(schedule.due_ns()):
+            left_s = (due_ns - (time.monotonic_ns() - began)) / NS_PER_S
+            if left_s > 0:
+                time.sleep(left_s)
+            event = Event(number=number, due_unix_nano=began_unix_nano + due_ns)
+            on_due(event)
+            self._due.put(event)
+
+    def _end(self, senders: Sequence[threading.Thread], within_s: float) -> None:
+        """Waits for the senders; those that are behind leave the rest unsent, and end with the send they are at."""
+        for _ in senders:
+            self._due.put(None)
+        for patience_s in (within_s, ENDS_WITHIN_S):
+            deadline = time.monotonic() + patience_s
+            for sender in senders:
+                sender.join(max(0.0, deadline - time.monotonic()))
+            self._too_late.set()
 
     def _send_all(self, broker: object) -> None:
         while (event := self._due.get()) is not None:
+            if self._too_late.is_set():
+                self.done.append(replace(event, error="there was no time left to send it"))
+                continue
             sent_unix_nano = time.time_ns()
             try:
                 injected = inject(injection_of(self._seed_of(event.number), self._run_id), broker, self._keep)  # type: ignore[arg-type]

@@ -73,6 +73,7 @@ class LoadOutcome:
 
     `whole` is from the due instant to the last required step. `send_delay` is due instant to the begin of the send: how
     far our own side was behind. `timeline` is (due instant, whole) of each chain that passed.
+    `events` are those that fell due; `interrupted`: before the schedule was over, or all was certain.
     """
 
     run_id: str
@@ -87,4 +88,11 @@ class LoadOutcome:
     staleness: Staleness | None = None
     budgets: tuple[Budget, ...] = ()
     timeline: tuple[tuple[int, int], ...] = ()
+    events: tuple[Event, ...] = ()
+    interrupted: bool = False
     report: CheckReport
+
+    @property
+    def unsent(self) -> tuple[Event, ...]:
+        """Events that fell due and could not be sent."""
+        return tuple(event for event in self.events if event.error is not None)
