@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tracecheck.errors import InvalidFile
+from tracecheck.importers.late_sides import separate_late_sides
 from tracecheck.importers.piece import Piece, Unrecognised
 from tracecheck.importers.read import read_source
 from tracecheck.importers.sources import Source, find_sources
@@ -54,6 +55,7 @@ def import_files(
         _refuse_problems(sources)
     tally = _Tally()
     batch: list[Span] = []
+    sharing: set[str] = set()
 
     def store_batch() -> None:
         if batch:
@@ -65,10 +67,15 @@ def import_files(
 
     for source in sources:
         for piece in tally.pieces(source):
+            if piece.shares_ids:
+                sharing.update(span.trace_id for span in piece.spans)
             batch.extend(canonical(span) for span in piece.spans)
             if len(batch) >= BATCH_SPANS:
                 store_batch()
     store_batch()
+    if sharing:
+        known = separate_late_sides(store, sharing)
+        tally.stored(-known, known)
     return tally.summary()
 
 

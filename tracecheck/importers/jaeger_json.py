@@ -170,4 +170,4 @@ def _text(holder: Mapping[str, Any], key: str, notes: Notes) -> str:
     return "" if value is None else read.text(value, notes)
 
 
-JAEGER_JSON = JsonFormat(name="Jaeger JSON", recognises=_recognises, read=_read, whole_file=True)
+JAEGER_JSON = JsonFormat(name="Jaeger JSON", recognises=_recognises, read=_read, whole_file=True, shares_ids=True)

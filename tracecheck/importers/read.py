@@ -165,6 +165,6 @@ def _documents(documents: Iterable[tuple[int | None, Any]]) -> Iterator[Piece]:
 def _piece(known: JsonFormat, documents: list[Any], line: int | None) -> Piece:
     notes = Notes()
     try:
-        return Piece(line=line, spans=known.read(documents, notes), notes=notes)
+        return Piece(line=line, spans=known.read(documents, notes), notes=notes, shares_ids=known.shares_ids)
     except DecodeError as error:
         return Piece(line=line, unreadable=str(error))

@@ -26,11 +26,17 @@ def separate_shared_ids(spans: Sequence[Span], said_shared: Collection[int] = ()
     for positions in groups.values():
         joining = [p for p in positions if p in said_shared or spans[p].kind in (SpanKind.SERVER, SpanKind.CONSUMER)]
         if joining and len(joining) < len(positions):
-            own_ids.update({position: _own_id(spans[position]) for position in joining})
+            own_ids.update({position: own_id(spans[position]) for position in joining})
     joined: defaultdict[_Key, list[int]] = defaultdict(list)
     for position in own_ids:
         joined[spans[position].key].append(position)
     return [_separated(spans, position, own_ids, joined, groups) for position in range(len(spans))]
+
+
+def own_id(span: Span) -> str:
+    """A new id, the same for the same span whenever it is read."""
+    said = f"{span.trace_id}:{span.span_id}:{_service(span)}:{span.name}:{span.start_unix_nano}:{span.end_unix_nano}"
+    return f"{int.from_bytes(sha256(said.encode()).digest()[:8], 'big') or 1:016x}"
 
 
 def _separated(
@@ -62,9 +68,3 @@ def _begun_before(spans: Sequence[Span], positions: Sequence[int], child: Span) 
 
 def _service(span: Span) -> tuple[str, object]:
     return (canonical(span).service, span.attributes.get("network.local.address"))
-
-
-def _own_id(span: Span) -> str:
-    """A new id, the same for the same span whenever it is read."""
-    said = f"{span.trace_id}:{span.span_id}:{_service(span)}:{span.name}:{span.start_unix_nano}:{span.end_unix_nano}"
-    return f"{int.from_bytes(sha256(said.encode()).digest()[:8], 'big') or 1:016x}"

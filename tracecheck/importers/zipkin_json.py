@@ -168,4 +168,4 @@ def _endpoint(endpoint: Mapping[str, Any], prefix: str, notes: Notes) -> dict[st
     return found
 
 
-ZIPKIN_JSON = JsonFormat(name="Zipkin v2 JSON", recognises=_recognises, read=_read, whole_file=True)
+ZIPKIN_JSON = JsonFormat(name="Zipkin v2 JSON", recognises=_recognises, read=_read, whole_file=True, shares_ids=True)
