@@ -1,14 +1,20 @@
 """Loads a hundred million spans into one file: `python -m tests.benchmarks.load_hundred_million [SPANS] [FILE]`.
 
 Request bytes are decoded and appended through the store, a full row group at a time, in one process: `tests.benchmarks.
-replayed` gives each repeat new ids and later instants. Making the bytes is not part of the rate. Then traces are read
-by id: without anything else known, and within the hour that is known.
+replayed` gives each repeat new ids and later instants. Making the bytes is not part of the rate. Then traces of all
+ages are read by id, with all their columns: without anything else known, and within the hour that is known.
+
+Without FILE a temporary one is taken, and removed whatever happens. A FILE stays, and a run that was ended (SIGINT or
+SIGTERM: after the row group it is at) goes on where it was when it is started again. Before the first span it is made
+sure that the disk has room.
 """
 
 # ruff: noqa: T201 - a benchmark prints
 
 import random
 import resource
+import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -24,8 +30,11 @@ from tracecheck.store.duckdb_store import DuckDBStore
 from tracecheck.store.files import create
 
 ROW_GROUP = 122_880
-ASKED = 20
-BY_ID = "select count(*) as spans from span_rows where trace_id = $trace_id::uuid"
+ASKED = 200
+BYTES_PER_SPAN = 130
+"""Room asked of the disk: what a span takes, its share of the log, and some more."""
+
+BY_ID = "select * from span_rows where trace_id = $trace_id::uuid"
 WITHIN = f"{BY_ID} and start_unix_nano between $earliest and $latest"
 
 
@@ -33,26 +42,35 @@ def main(spans: int, path: Path) -> None:
     """Prints the progress, the rate, the size, and how long a trace takes to read."""
     recorded = record(bodies(ROW_GROUP))
     wire = sum(len(each.body) for each in recorded)
-    print(f"{spans:,} spans of {wire / ROW_GROUP:.0f} bytes, decoder {decoder_form()}, into {path.name}", flush=True)
-    create(path)
+    repeats = -(-spans // ROW_GROUP)
+    print(f"{spans:,} spans of {wire / ROW_GROUP:.0f} bytes, decoder {decoder_form()}, into {path}", flush=True)
+    if not path.exists():
+        create(path)
     with DuckDBStore(str(path)) as store:
-        repeats = load(store, recorded, spans)
-        stored = repeats * ROW_GROUP
+        there = _repeats_in(store)
+        _require_room(path, (repeats - there) * ROW_GROUP)
+        reached = load(store, recorded, there, repeats)
         began = time.monotonic()
         store.checkpoint()
         print(f"checkpoint {time.monotonic() - began:.1f} s")
-        size = path.stat().st_size
-        print(f"{size:,} bytes, {size / stored:.1f} per span, {size / (wire * repeats):.1%} of the wire")
-        print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB")
-        look_up(store, recorded, repeats)
+        stored, size = reached * ROW_GROUP, path.stat().st_size
+        if _repeats_in(store) != reached:
+            raise AssertionError(f"{stored:,} spans were appended, and the file holds another number")
+        print(
+            f"{stored:,} spans: {size:,} bytes, {size / stored:.1f} a span, {size / (wire * reached):.1%} of the wire"
+        )
+        print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB", flush=True)
+        look_up(store, recorded, reached)
 
 
-def load(store: DuckDBStore, recorded: list[Recorded], spans: int) -> int:
-    """Appends at least so many spans; returns how many repeats that were."""
+def load(store: DuckDBStore, recorded: list[Recorded], first: int, repeats: int) -> int:
+    """Appends the repeats that are not there yet, or as many as it may; returns how many there are then."""
     batch = Batch()
     cpu = wall = 0.0
-    repeats = -(-spans // ROW_GROUP)
-    for number in range(repeats):
+    asked_to_end: list[int] = []
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda number, _: asked_to_end.append(number))
+    for number in range(first, repeats):
         made = list(repeat(recorded, number))
         began, began_cpu = time.monotonic(), time.process_time()
         batch.reset()
@@ -61,9 +79,13 @@ def load(store: DuckDBStore, recorded: list[Recorded], spans: int) -> int:
         store.append_arrow(batch.table())
         wall += time.monotonic() - began
         cpu += time.process_time() - began_cpu
-        done = (number + 1) * ROW_GROUP
-        if (number + 1) % 80 == 0 or number + 1 == repeats:
-            print(f"{done:>12,} spans: {done / cpu:,.0f} per CPU second, {done / wall:,.0f} per second", flush=True)
+        done = (number + 1 - first) * ROW_GROUP
+        if (number + 1) % 40 == 0 or number + 1 == repeats or asked_to_end:
+            rates = f"{done / cpu:,.0f} per CPU second, {done / wall:,.0f} per second"
+            print(f"{(number + 1) * ROW_GROUP:>12,} spans: {rates}", flush=True)
+        if asked_to_end:
+            print("ended early: start it again with the same FILE to go on")
+            return number + 1
     return repeats
 
 
@@ -80,11 +102,27 @@ def look_up(store: DuckDBStore, recorded: list[Recorded], repeats: int) -> None:
                 begin = START + number * LATER_NS
                 parameters |= {"earliest": begin, "latest": begin + LATER_NS}
             began = time.monotonic()
-            found = store.query(sql, parameters)["spans"][0].as_py()
+            found = store.query(sql, parameters).num_rows
             taken.append(1000 * (time.monotonic() - began))
             if not found:
                 raise AssertionError(f"trace {parameters['trace_id']} is not there")
-        print(f"{name}: median {statistics.median(taken):.0f} ms, slowest {max(taken):.0f} ms of {ASKED}")
+        p99 = statistics.quantiles(taken, n=100)[98]
+        median, slowest = statistics.median(taken), max(taken)
+        print(f"{name}: median {median:.0f} ms, p99 {p99:.0f} ms, slowest {slowest:.0f} ms of {ASKED}")
+
+
+def _repeats_in(store: DuckDBStore) -> int:
+    spans = int(store.query("select count(*) as n from span_rows")["n"][0].as_py())
+    if spans % ROW_GROUP:
+        sys.exit(f"{store.location} holds {spans:,} spans, which no run of this program leaves; name another file")
+    return spans // ROW_GROUP
+
+
+def _require_room(path: Path, spans: int) -> None:
+    needed, free = spans * BYTES_PER_SPAN, shutil.disk_usage(path.parent).free
+    print(f"{free / 1e9:.1f} GB free, up to {needed / 1e9:.1f} GB needed", flush=True)
+    if free < needed:
+        sys.exit(f"{path.parent} has too little room; set TMPDIR, or name a file on another disk")
 
 
 if __name__ == "__main__":
