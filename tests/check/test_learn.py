@@ -54,6 +54,19 @@ def test_what_was_learned_reads_back_and_passes_where_it_came_from(learned: Lear
     assert (report.verdict, len(report.results)) == (Verdict.PASS, 40)
 
 
+def test_of_many_chains_a_choice_is_read_and_said_and_rare_kinds_stay_whole() -> None:
+    rare = Traces()
+    for _ in range(20):
+        rare.process("auditor", "refunds", of=rare.send("desk", "refunds"))
+    store = stored(orders(60), rare.spans)
+    often, seldom = learn(store, most=30)
+    assert (often.instances, often.sampled_of, seldom.instances) == (30, 80, 20)
+    assert learn(store, most=30)[0] == often
+    (whole, _) = learn(store)
+    assert (whole.instances, whole.sampled_of) == (60, None)
+    assert [step.name for step in often.steps] == [step.name for step in whole.steps]
+
+
 @pytest.mark.parametrize(
     ("broken", "cause", "step"),
     [

@@ -13,10 +13,11 @@ from tracecheck.chains import Surroundings, load_many, refresh, summaries, surro
 from tracecheck.check.across import widened
 from tracecheck.check.evaluate import evaluate
 from tracecheck.check.index import Index, Key, Unit, reach
+from tracecheck.check.sample import sampled
 from tracecheck.errors import UsageError
 from tracecheck.expect import Expectation, Pattern, Role, Step, Times
 from tracecheck.expect.model import After, Join
-from tracecheck.model import Cause, Chain, Result, Verdict
+from tracecheck.model import Cause, Chain, ChainSummary, Result, Verdict
 from tracecheck.store import Store
 
 LEAST_INSTANCES = 20
@@ -31,6 +32,9 @@ MARGIN = 2.0
 LEAST_BUDGET_NS = 100_000_000
 QUANTILE = 0.99
 CONFIDENCE = 0.95
+
+MOST_CHAINS = 2_000
+"""Chains read of each kind of origin: of more, as many chosen by chance say as much (`sure_share` is 99.8 %)."""
 
 BLEMISHES = frozenset(Cause) - {Cause.CONTEXT_LOST, Cause.BATCH_FAN_IN, Cause.STALE_CONTEXT, Cause.DUPLICATE_SEND}
 """What the spans themselves prove of a chain that makes it no good example."""
@@ -54,7 +58,7 @@ class Learned:
 
     `instances` were learned from; `passing` of them pass it. `skipped` counts chains by the code for which they were no
     good example; `left_out` are steps too rare to be written. With 95 % confidence at least `sure_share` of all
-    instances have every required step.
+    instances have every required step. `sampled_of` says of how many good chains they are a choice, if they are.
     """
 
     expectation: Expectation
@@ -63,6 +67,7 @@ class Learned:
     passing: int
     skipped: tuple[tuple[str, int], ...]
     left_out: tuple[str, ...]
+    sampled_of: int | None = None
 
     @property
     def sure_share(self) -> float:
@@ -88,40 +93,42 @@ def learn(
     since_unix_nano: int | None = None,
     least: int = LEAST_INSTANCES,
     margin: float = MARGIN,
+    most: int = MOST_CHAINS,
 ) -> list[Learned]:
     """One expectation per kind of first step, the most frequent first: of `anchor` (a destination), or of all.
 
+    Of the good chains of one kind of origin at most `most` are read, chosen by chance and always the same.
     Raises `UsageError` where no kind has at least `least` good instances.
     """
     refresh(store)
-    listed = summaries(store, run_id=run_id, since_unix_nano=since_unix_nano)
+    good: list[ChainSummary] = []
     skipped: Counter[str] = Counter()
-    by_anchor: dict[Pattern, list[tuple[Chain, frozenset[Key], _Instance]]] = defaultdict(list)
-    chains = list(load_many(store, [summary.chain_id for summary in listed if summary.hops]))
-    for own, chain in zip(chains, widened(store, chains), strict=True):
-        if blemish := _blemish(own):
+    for summary in summaries(store, run_id=run_id, since_unix_nano=since_unix_nano):
+        if summary.hops and (blemish := min(BLEMISHES.intersection(summary.findings), default=None)):
             skipped[blemish] += 1
-            continue
+        elif summary.hops:
+            good.append(summary)
+    chosen = sampled(good, most)
+    by_anchor: dict[Pattern, list[tuple[Chain, frozenset[Key], _Instance]]] = defaultdict(list)
+    chains = list(load_many(store, [summary.chain_id for summary in chosen]))
+    for own, chain in zip(chains, widened(store, chains), strict=True):
         keys = frozenset(span.key for span in own.spans)
         for first, instance in _instances(chain, keys, anchor):
             by_anchor[first].append((chain, keys, instance))
     kinds = sorted(by_anchor.items(), key=lambda kind: -len(kind[1]))
     enough = [(first, found) for first, found in kinds if len(found) >= least]
     if not enough:
-        most = f"{len(kinds[0][1])} that begin with {_named(kinds[0][0])}" if kinds else "none"
+        largest = f"{len(kinds[0][1])} that begin with {_named(kinds[0][0])}" if kinds else "none"
         what = f" ({_told(skipped)})" if skipped else ""
         raise UsageError(
-            f"there are too few good chains to learn from: {most}, {sum(skipped.values())} left out{what}; "
+            f"there are too few good chains to learn from: {largest}, {sum(skipped.values())} left out{what}; "
             f"expected at least {least} of one kind"
         )
     around = surroundings(store, run_id)
     named = tuple(sorted(skipped.items()))
-    return [_learned(name if len(enough) == 1 else None, found, around, margin, named) for _, found in enough]
-
-
-def _blemish(chain: Chain) -> str | None:
-    codes = {code for hop in chain.hops for code in hop.findings} | set(chain.summary.findings)
-    return min(codes & BLEMISHES, default=None)
+    of = len(good) if len(chosen) < len(good) else None
+    learned = (_learned(name if len(enough) == 1 else None, found, around, margin, named) for _, found in enough)
+    return [replace(each, sampled_of=of) for each in learned]
 
 
 def _instances(chain: Chain, own: frozenset[Key], anchor: str | None) -> Iterable[tuple[Pattern, _Instance]]:

@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Budget of a step as a multiple of what 99 of 100 chains needed.",
 )
+@click.option(
+    "--most",
+    type=click.IntRange(min=2),
+    default=2000,
+    show_default=True,
+    help="Good chains read of each kind of origin: of more, as many by chance.",
+)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file, not to standard output.")
 @store_option
 def learn(
@@ -36,6 +43,7 @@ def learn(
     name: str | None,
     least: int,
     margin: float,
+    most: int,
     out: Path | None,
     store: str | None,
 ) -> None:
@@ -47,11 +55,12 @@ def learn(
 
     with current(store) as held:
         found = learned_from(
-            held, name=name, anchor=anchor, run_id=run_id, since_unix_nano=since, least=least, margin=margin
+            held, name=name, anchor=anchor, run_id=run_id, since_unix_nano=since, least=least, margin=margin, most=most
         )
     for each in found:
         left = f"; too rare to be written: {', '.join(each.left_out)}" if each.left_out else ""
-        say(f"{each.expectation.name}: learned from {each.instances} chains, {each.passing} of them pass{left}")
+        of = f", chosen by chance from {each.sampled_of} good ones" if each.sampled_of else ""
+        say(f"{each.expectation.name}: learned from {each.instances} chains{of}, {each.passing} of them pass{left}")
     text = "---\n".join(_yaml(each) for each in found)
     if out is None:
         emit(text)
@@ -66,6 +75,8 @@ def _yaml(learned: "Learned") -> str:
         f"Learned from {learned.instances} chains, {learned.passing} of which pass it.",
         f"With 95 % confidence at least {learned.sure_share:.1%} of such chains have every step that is not optional.",
     ]
+    if learned.sampled_of:
+        header.append(f"They were chosen by chance from {learned.sampled_of} good chains (--most reads more).")
     if learned.skipped:
         skipped = ", ".join(f"{count} {code}" for code, count in learned.skipped)
         header.append(f"Left out as no good examples: {skipped}.")
