@@ -1,6 +1,7 @@
-"""The last kafka-python 2.x keeps the contract too: its tests once more, with that release in the place of 3.x.
+"""kafka-python 2.x keeps the contract too: its tests once more, with the oldest and the last release in 3.x's place.
 
-Two tests of it run always, for the start of a second pytest and a few messages are all they cost; `-m soak` runs all.
+Two tests of the last run always, for the start of a second pytest and a few messages are all they cost; `-m soak` runs
+all tests of both.
 """
 
 import os
@@ -12,29 +13,35 @@ import pytest
 
 from tests.services.installed import cache
 
-RELEASE = "2.3.3"
+OLDEST, LAST = "2.2.0", "2.3.3"
 TESTS = Path(__file__).with_name("test_kafka_python.py")
 HEART = "TestKafkaPython and (what_a_handler_sends or forwarded_message) and embedded_broker"
 
 
-@pytest.fixture(scope="module")
-def release() -> Path:
-    """A folder that holds kafka-python 2.x and nothing else; kept for the next run."""
-    folder = cache() / f"kafka-python-{RELEASE}"
+def installed(release: str) -> Path:
+    """A folder that holds this kafka-python and nothing else; kept for the next run."""
+    folder = cache() / f"kafka-python-{release}"
     if not (folder / "kafka").is_dir():
         uv = Path(sys.executable).with_name("uv")
         subprocess.run(
-            [uv, "pip", "install", "--quiet", "--no-deps", "--target", folder, f"kafka-python=={RELEASE}"],
+            [uv, "pip", "install", "--quiet", "--no-deps", "--target", folder, f"kafka-python=={release}"],
             check=True,
             timeout=120,
         )
     return folder
 
 
-@pytest.mark.parametrize("chosen", [HEART, pytest.param("", marks=pytest.mark.soak, id="all")])
-def test_the_contract_holds_with_kafka_python_2(release: Path, chosen: str) -> None:
-    which = "import kafka, sys; sys.exit(kafka.__version__ != '" + RELEASE + "')"
-    environment = {**os.environ, "PYTHONPATH": str(release)}
+@pytest.mark.parametrize(
+    ("release", "chosen"),
+    [
+        pytest.param(LAST, HEART, id="last"),
+        pytest.param(LAST, "", marks=pytest.mark.soak, id="last, all tests"),
+        pytest.param(OLDEST, "", marks=pytest.mark.soak, id="oldest, all tests"),
+    ],
+)
+def test_the_contract_holds_with_kafka_python_2(release: str, chosen: str) -> None:
+    which = f"import kafka, sys; sys.exit(kafka.__version__ != {release!r})"
+    environment = {**os.environ, "PYTHONPATH": str(installed(release))}
     environment.pop("PYTEST_XDIST_WORKER", None)
     subprocess.run([sys.executable, "-c", which], env=environment, check=True, timeout=60)
 

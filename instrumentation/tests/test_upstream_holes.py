@@ -4,11 +4,14 @@ import asyncio
 import threading
 from typing import Any
 
+import confluent_kafka
 import pytest
+from confluent_kafka.serialization import StringSerializer
 from opentelemetry.instrumentation.aiokafka import AIOKafkaInstrumentor
 from opentelemetry.instrumentation.confluent_kafka import ConfluentKafkaInstrumentor
 from opentelemetry.instrumentation.kafka import KafkaInstrumentor
-from opentelemetry.trace import StatusCode
+from opentelemetry.trace import SpanKind, StatusCode
+from tracecheck_instrumentation.conventions import OLD_NAMES
 from tracecheck_instrumentation.testing import CapturedSpans
 
 from instrumentation.tests.driver import Out
@@ -74,6 +77,32 @@ def test_kafka_python_breaks_a_send_that_the_client_takes(
     assert alone_and_ours(KafkaInstrumentor(), story) == (error, 0)
 
 
+def test_kafka_python_calls_a_send_good_that_the_broker_never_took(kafka_address: str) -> None:
+    def story(spans: CapturedSpans, _: Handling) -> Any:
+        driver = KafkaPythonDriver(kafka_address)
+        driver.send_in_vain(Out(destination=driver.fresh(), headers=[]))
+        driver.close()
+        return [span.status.status_code for span in sent(spans)]
+
+    assert alone_and_ours(KafkaInstrumentor(), story) == ([StatusCode.UNSET], [StatusCode.ERROR])
+
+
+def test_kafka_python_does_not_say_which_message_of_which_group_it_received(kafka_address: str) -> None:
+    def story(spans: CapturedSpans, _: Handling) -> Any:
+        driver = KafkaPythonDriver(kafka_address)
+        place = driver.fresh()
+        driver.send(Out(destination=place, headers=[]))
+        driver.handle(place, lambda _: [], group="billing")
+        driver.close()
+        (span,) = received(spans, place)
+        known = ("messaging.kafka.offset", "messaging.consumer.group.name", "messaging.kafka.message.key")
+        return span.attributes.keys() & {*known, *(OLD_NAMES[name] for name in known)}
+
+    alone, ours = alone_and_ours(KafkaInstrumentor(), story)
+    assert alone == set()
+    assert ours == {"messaging.kafka.offset", "messaging.consumer.group.name", "messaging.kafka.message.key"}
+
+
 # --- aiokafka ---------------------------------------------------------------------------------------------------------
 
 
@@ -123,6 +152,30 @@ def test_aiokafka_adds_a_second_traceparent_to_forwarded_headers(kafka_address: 
     alone, ours = alone_and_ours(AIOKafkaInstrumentor(), story)
     assert alone == [False, True], "and getters take the first, so the hop between vanishes"
     assert ours == [True]
+
+
+def test_aiokafka_gives_the_records_of_a_fetch_of_many_no_context(kafka_address: str) -> None:
+    def story(spans: CapturedSpans, handling: Handling) -> Any:
+        driver = AIOKafkaDriver(kafka_address)
+        place = driver.fresh()
+        with sender(spans) as order:
+            driver.send(Out(destination=place))
+
+        async def script() -> Any:
+            async with driver.receiver(place, "g") as consumer:
+                while not (fetched := await consumer.getmany(timeout_ms=500)):
+                    pass
+                ((record,),) = fetched.values()
+                with handling(record):
+                    return inside(spans, order)
+
+        found = asyncio.run(asyncio.wait_for(script(), WAIT_S))
+        driver.close()
+        return found, {span.name.replace(place, "T") for span in received(spans, place)}
+
+    alone, ours = alone_and_ours(AIOKafkaInstrumentor(), story)
+    assert alone == ((False, None), {"T receive"}), "the fetch, its partition and its record all have one name"
+    assert ours == ((True, "t-1"), {"poll T", "process T"})
 
 
 # --- confluent-kafka --------------------------------------------------------------------------------------------------
@@ -202,3 +255,46 @@ def test_confluent_begins_a_new_trace_in_a_worker_thread(kafka_address: str) -> 
         return found
 
     assert alone_and_ours(ConfluentKafkaInstrumentor(), story) == ([(False, None)], [(True, "t-1")])
+
+
+def test_confluent_calls_a_send_good_that_the_broker_never_took(kafka_address: str) -> None:
+    def story(spans: CapturedSpans, _: Handling) -> Any:
+        driver = ConfluentDriver(kafka_address)
+        driver.send_in_vain(Out(destination="nowhere"))
+        driver.close()
+        return [span.status.status_code for span in sent(spans)]
+
+    assert alone_and_ours(ConfluentKafkaInstrumentor(), story) == ([StatusCode.UNSET], [StatusCode.ERROR])
+
+
+def test_confluent_says_neither_where_a_message_went_nor_who_polled_it(kafka_address: str) -> None:
+    def story(spans: CapturedSpans, handling: Handling) -> Any:
+        driver = ConfluentDriver(kafka_address)
+        place = driver.fresh()
+        driver.send(Out(destination=place))
+        with handling(driver.subscribed(place, "g").poll(WAIT_S)):
+            pass
+        driver.close()
+        (producer,), consumers = sent(spans), [span for span in spans.all() if span.kind is SpanKind.CONSUMER]
+        groups = {span.attributes.get("messaging.consumer.group.name") for span in consumers}
+        return producer.attributes.get("messaging.kafka.offset"), groups, "recv" in {span.name for span in consumers}
+
+    alone, ours = alone_and_ours(ConfluentKafkaInstrumentor(), story)
+    assert alone == (None, {None}, True)
+    assert ours == (0, {"g"}, False)
+
+
+def test_confluent_does_not_see_its_serializing_clients(kafka_address: str) -> None:
+    def story(spans: CapturedSpans, _: Handling) -> Any:
+        driver = ConfluentDriver(kafka_address)
+        place = driver.fresh()
+        producer = confluent_kafka.SerializingProducer(
+            {"bootstrap.servers": kafka_address, "value.serializer": StringSerializer()}
+        )
+        producer.produce(place, value="text")
+        producer.flush(WAIT_S)
+        (arrived,) = driver.raw(place, 1)
+        driver.close()
+        return len(sent(spans)), len(arrived.header("traceparent"))
+
+    assert alone_and_ours(ConfluentKafkaInstrumentor(), story) == ((0, 0), (1, 1))
