@@ -43,7 +43,9 @@ MORE_THAN_ONE = " having count(*) > 1"
 
 HALF_HOPS = """
     hop_rows where (outcome = 'origin_unknown' or outcome = 'undelivered' and list_contains(findings, 'context_lost'))
-        and (coalesce(system, ''), destination) in (select coalesce(system, ''), destination from c_hop_row)"""
+        and (coalesce(system, ''), destination) in (
+            select coalesce(system, ''), destination from hop_rows cross join c_settings
+            where chain_number > last_chain)"""
 
 ROWS_TO_ASSEMBLE = """
     select * replace (hex_trace_id(trace_id) as trace_id, hex_span_id(span_id) as span_id,
@@ -87,18 +89,17 @@ def pipeline(writer: Writer, *, correlation_trace_cap: int = CORRELATION_TRACE_C
     current = writer.execute(IS_CURRENT, {"last": None})
     if current is not None and current["is_current"][0].as_py():
         return
+    last_chain = _number(writer, "select coalesce(max(chain_number), 0) from chain_rows")
     writer.execute(
         "create or replace temp table c_settings as "
-        "select ? as correlation_trace_cap, ? as lost_context_window_ns, ? as window_spans",
-        [correlation_trace_cap, LOST_CONTEXT_WINDOW_NS, WINDOW_SPANS],
+        "select ? as correlation_trace_cap, ? as lost_context_window_ns, ? as window_spans, ? as last_chain",
+        [correlation_trace_cap, LOST_CONTEXT_WINDOW_NS, WINDOW_SPANS, last_chain],
     )
-    spans = _take_touched(writer)
-    after = _number(writer, "select coalesce(max(chain_number), 0) from chain_rows")
-    if spans <= ASSEMBLED_SPANS:
-        _assemble(writer, after)
+    if _take_touched(writer) <= ASSEMBLED_SPANS:
+        _assemble(writer, last_chain)
     else:
         _rebuild(writer)
-    write_shapes(writer, after=after)
+    write_shapes(writer, after=last_chain)
     if _any(writer, HALF_HOPS):
         _run(writer, "95_lost_context")
     _run(writer, "99_progress")
@@ -110,7 +111,6 @@ def _assemble(writer: Writer, after: int) -> None:
     spans = spans_of_rows(_rows(writer, ROWS_TO_ASSEMBLE))
     constants = frozenset(_rows(writer, CONSTANTS).column(0).to_pylist())
     write_chains(writer, assemble(spans, constants), after=after)
-    writer.execute("create or replace temp table c_hop_row as select * from hop_rows where chain_number > ?", [after])
 
 
 def _rebuild(writer: Writer) -> None:

@@ -1,6 +1,7 @@
 -- Chains: the parts that union made. Each has at most one node that joined nothing: its origin, unless all its causes are
 -- its own consequences. Where there is none, what is known runs in a circle, and the earliest span of the part is taken.
--- An origin with causes in several other chains begins after a batch.
+-- An origin with causes in several other chains begins after a batch. A chain's number is that of its origin, beyond all
+-- numbers that are stored.
 
 create or replace temp table c_inward as
 select c.node
@@ -22,8 +23,9 @@ where p.origin is null
 group by l.label;
 
 create or replace temp table c_span_chain as
-select s.n, coalesce(p.origin, y.origin, s.node) as origin
-from c_place s
+select s.n, coalesce(p.origin, y.origin, s.node) as origin,
+    coalesce(p.origin, y.origin, s.node) + z.last_chain as chain_number
+from c_place s cross join c_settings z
 left join c_label l on l.node = s.node
 left join c_part p on p.label = l.label
 left join c_circle y on y.label = l.label;

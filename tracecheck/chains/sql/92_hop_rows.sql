@@ -54,8 +54,8 @@ select hop, list(distinct doubt) as doubts from (
     where s.origin <> h.origin
 ) group by hop;
 
-create or replace temp table c_hop_row as
-select h.hop, h.origin, h.message, h.first_attempt, h.outcome, h.consumer_group,
+insert into hop_rows by name
+select h.origin + z.last_chain as chain_number, h.outcome, h.consumer_group,
     coalesce(m.system, f.system) as system,
     coalesce(m.destination, f.destination) as destination,
     coalesce(m.partition_id, h.partition_id) as partition_id,
@@ -85,6 +85,7 @@ select h.hop, h.origin, h.message, h.first_attempt, h.outcome, h.consumer_group,
                 when x.failed then x.message end)]
         else []
     end as attempt_spans,
+    case when b.hop is not null then len(b.attempt_spans) when c.n is not null then 1 else 0 end as attempts,
     list_sort(list_concat(coalesce(d.doubts, []), list_filter([
         case when f.kind in (2, 5) and f.start_unix_nano < p.start_unix_nano then 'clock_skew' end,
         case when h.last_attempt > h.first_success and m.n is not null and h.hop not in (select hop from c_apart)
@@ -94,7 +95,7 @@ select h.hop, h.origin, h.message, h.first_attempt, h.outcome, h.consumer_group,
         case when h.evidence > 0 and not list_contains(coalesce(d.doubts, []), 'stale_context') then 'context_lost' end,
         case when h.ambiguous and not list_contains(coalesce(d.doubts, []), 'ambiguous') then 'ambiguous' end
     ], lambda x: x is not null))) as findings
-from c_hop h
+from c_hop h cross join c_settings z
 left join c_message m on m.n = h.message
 left join c_spans p on p.n = h.message
 left join c_consumer f on f.n = h.first_attempt
@@ -102,4 +103,5 @@ left join c_spans c on c.n = coalesce(h.first_success, h.last_attempt)
 left join c_handler x on x.n = c.n
 left join c_wrapping w on w.n = c.n
 left join c_hop_attempt_span b on b.hop = h.hop
-left join c_hop_doubt d on d.hop = h.hop;
+left join c_hop_doubt d on d.hop = h.hop
+order by h.origin, coalesce(h.message, h.first_attempt), h.hop;

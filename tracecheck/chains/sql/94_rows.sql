@@ -8,7 +8,8 @@ delete from c_effect where effect_key is null;
 
 create or replace temp table c_chain_finding as
 select distinct origin, code from (
-    select origin, unnest(findings) as code from c_hop_row
+    select chain_number - last_chain as origin, unnest(findings) as code
+    from hop_rows cross join c_settings where chain_number > last_chain
     union all
     select s.origin, 'orphan' from c_entry e join c_span_chain s on s.n = e.n
     where e.parent_span_id is not null
@@ -24,19 +25,20 @@ select distinct origin, code from (
 );
 
 create or replace temp table c_chain as
-select row_number() over (order by g.origin) + coalesce((select max(chain_number) from chain_rows), 0) as chain_number,
-    g.*, concat(replace(o.trace_id::varchar, '-', ''), ':', lpad(lower(hex(o.span_id)), 16, '0')) as chain_id,
+select g.*, concat(replace(o.trace_id::varchar, '-', ''), ':', lpad(lower(hex(o.span_id)), 16, '0')) as chain_id,
     o.trace_id as origin_trace_id, o.span_id as origin_span_id, o.service as origin_service, o.name as origin_name,
     o.n not in (select n from c_parent) and o.n not in (select n from c_links where target is not null)
         and (o.parent_span_id is not null or len(o.links) > 0) as cause_absent
 from (
-    select c.origin, count(*) as spans, min(s.start_unix_nano) as start_unix_nano, max(s.end_unix_nano) as end_unix_nano,
+    select c.origin, c.chain_number, count(*) as spans, min(s.start_unix_nano) as start_unix_nano,
+        max(s.end_unix_nano) as end_unix_nano,
         arg_min(s.correlation_id, s.n) as correlation_id, arg_min(s.run_id, s.n) as run_id,
-        coalesce(list_sort(list_distinct(list(s.correlation_id))), []) as correlation_ids,
-        coalesce(list_sort(list_distinct(list(s.run_id))), []) as run_ids,
-        list_sort(list_distinct(list(s.trace_id))) as trace_ids
+        coalesce(list_sort(list(distinct s.correlation_id) filter (s.correlation_id is not null)), [])
+            as correlation_ids,
+        coalesce(list_sort(list(distinct s.run_id) filter (s.run_id is not null)), []) as run_ids,
+        list_sort(list(distinct s.trace_id)) as trace_ids
     from c_span_chain c join c_spans s on s.n = c.n
-    group by c.origin
+    group by c.origin, c.chain_number
 ) g join c_spans o on o.n = g.origin;
 
 insert into chain_rows
@@ -44,17 +46,16 @@ select c.chain_number, c.chain_id, c.origin_trace_id, c.origin_span_id, c.origin
     c.correlation_id, c.run_id, c.correlation_ids, c.run_ids, c.trace_ids, c.start_unix_nano, c.end_unix_nano,
     c.spans, coalesce(h.hops, 0), coalesce(f.findings, [])
 from c_chain c
-left join (select origin, count(*) as hops from c_hop_row group by origin) h on h.origin = c.origin
+left join (select origin, count(*) as hops from c_hop group by origin) h on h.origin = c.origin
 left join (select origin, list(code order by code) as findings from c_chain_finding group by origin) f
     on f.origin = c.origin
 order by c.chain_number;
 
 insert into chain_span_rows
-select c.chain_number, s.trace_id, s.span_id,
+select x.chain_number, s.trace_id, s.span_id,
     case when p.parent is not null and k.consumer is null then s.parent_span_id end, m.role
 from c_spans s
 join c_span_chain x on x.n = s.n
-join c_chain c on c.origin = x.origin
 left join c_parent p on p.n = s.n
 left join c_messaging m on m.n = s.n
 left join (
@@ -62,28 +63,26 @@ left join (
     union
     select x.n, o.n from c_stale x join c_message_of o on o.message = x.message
 ) k on k.consumer = s.n and k.producer = p.parent
-order by c.chain_number, s.n;
+order by x.chain_number, s.n;
 
 insert into edge_rows
-select c.chain_number, a.trace_id, a.span_id, b.trace_id, b.span_id,
+select x.chain_number, a.trace_id, a.span_id, b.trace_id, b.span_id,
     case e.evidence when 0 then 'context' when 1 then 'identity' when 2 then 'correlation' else 'inferred' end,
     e.via, e.is_message
 from c_edge_pair e
 join c_spans a on a.n = e.n
 join c_spans b on b.n = e.cause
 join c_span_chain x on x.n = e.n
-join c_chain c on c.origin = x.origin
-order by c.chain_number, e.n, e.cause;
+order by x.chain_number, e.n, e.cause;
 
 insert into message_rows
-select c.chain_number, m.trace_id, m.span_id, coalesce(d.part, ''), m.service, m.system, m.destination,
+select x.chain_number, m.trace_id, m.span_id, coalesce(d.part, ''), m.service, m.system, m.destination,
     coalesce(m.partition_id, d.partition_id), coalesce(m.message_offset, d.message_offset),
     coalesce(m.message_id, d.message_id), m.event_id, m.retry_of, m.correlation_id, m.run_id,
     m.start_unix_nano, m.end_unix_nano, m.failed, coalesce(d.deliveries, 0),
     o.trace_id, o.span_id, o.destination, o.consumer_group
 from c_message m
 join c_span_chain x on x.n = m.n
-join c_chain c on c.origin = x.origin
 left join (
     select message, part, max(partition_id) as partition_id, max(message_offset) as message_offset,
         max(message_id) as message_id, count(*) as deliveries
@@ -91,17 +90,7 @@ left join (
 ) d on d.message = m.n
 left join c_owner w on w.n = m.n
 left join c_consumer o on o.n = w.owner
-order by c.chain_number, m.n, d.part;
-
-insert into hop_rows
-select c.chain_number, h.system, h.destination, h.consumer_group, h.partition_id, h.message_offset, h.message_id,
-    h.producer_trace_id, h.producer_span_id, h.producer_service, h.producer_name, h.producer_start_unix_nano,
-    h.producer_end_unix_nano, h.producer_error, h.consumer_trace_id, h.consumer_span_id, h.consumer_service,
-    h.consumer_name, h.consumer_start_unix_nano, h.consumer_end_unix_nano, h.consumer_error, h.evidence, h.context,
-    h.transit_ns, h.consumer_instant, h.processing_ns, h.succeeded_after_ns, len(h.attempt_spans), h.outcome,
-    h.findings, h.attempt_spans
-from c_hop_row h join c_chain c on c.origin = h.origin
-order by c.chain_number, coalesce(h.message, h.first_attempt), h.hop;
+order by x.chain_number, m.n, d.part;
 
 insert into chain_feed_rows
 select c.chain_number, k.chain_id
@@ -109,18 +98,17 @@ from c_feed f join c_chain c on c.origin = f.origin join c_chain k on k.origin =
 order by c.chain_number, k.chain_id;
 
 insert into chain_trace_rows
-select distinct c.chain_number, s.trace_id, false
-from c_spans s join c_span_chain x on x.n = s.n join c_chain c on c.origin = x.origin
+select chain_number, unnest(trace_ids), false from c_chain
 union all
-select distinct c.chain_number, l.target_trace_id, true
-from c_links l join c_span_chain x on x.n = l.n join c_spans s on s.n = l.n join c_chain c on c.origin = x.origin
+select distinct x.chain_number, l.target_trace_id, true
+from c_links l join c_span_chain x on x.n = l.n join c_spans s on s.n = l.n
 where l.target_trace_id <> s.trace_id;
 
 insert into chain_key_rows
-select distinct c.chain_number, k.key_hash
+select distinct x.chain_number, k.key_hash
 from (
     select n, hash('p', destination, partition_id, message_offset) as key_hash
     from c_messaging where message_offset is not null and partition_id is not null
     union all select n, hash('i', message_id) from c_messaging where message_id is not null
     union all select n, hash('i', event_id) from c_messaging where event_id is not null
-) k join c_span_chain x on x.n = k.n join c_chain c on c.origin = x.origin;
+) k join c_span_chain x on x.n = k.n;

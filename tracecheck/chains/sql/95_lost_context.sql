@@ -11,7 +11,8 @@ select rowid as row_number, chain_number, coalesce(system, '') as system, destin
 from hop_rows
 where outcome in ('undelivered', 'origin_unknown') and destination is not null
     and (outcome = 'undelivered' or (context is null and not list_contains(findings, 'stale_context')))
-    and (coalesce(system, ''), destination) in (select coalesce(system, ''), destination from c_hop_row);
+    and (coalesce(system, ''), destination) in (
+        select coalesce(system, ''), destination from hop_rows cross join c_settings where chain_number > last_chain);
 
 create or replace temp table c_lost as
 with numbered as (
