@@ -12,6 +12,7 @@ from tests.support.stored import read
 from tracecheck.chains.live import watching
 from tracecheck.model import Span
 from tracecheck.store import Store, open_store
+from tracecheck.store.rows import span_table
 
 
 def arrivals(random: Random, graphs: list[list[Span]]) -> list[list[Span]]:
@@ -84,6 +85,21 @@ def test_a_different_span_under_known_ids_leaves_the_answer_to_the_store() -> No
         assert watch.chains()
         store.append([replace(sent, start_unix_nano=START + 5)])
         assert watch.chains() is None
+
+
+def test_spans_of_our_own_and_of_a_receiver_are_kept_together() -> None:
+    story = Traces(run_id="r")
+    sent = story.send("checkout", "orders")
+    handled = story.process("billing", "orders", of=sent)
+    with open_store(":memory:") as store, watching(store, run_id="r") as watch:  # type: ignore[attr-defined]
+        assert watch is not None
+        store.append([sent])
+        assert watch.chains()
+        received = span_table([handled])
+        number = received.schema.get_field_index("service")
+        watch.hear(received.set_column(number, "service", received.column(number).dictionary_encode()))
+        (chain,) = watch.chains()
+        assert len(chain.spans) == 2
 
 
 def test_a_remote_store_or_no_id_is_not_watched() -> None:

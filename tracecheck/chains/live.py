@@ -217,11 +217,20 @@ class Watch:
 
     def _keep(self, rows: pa.Table) -> None:
         """Small appends become larger tables, for each costs a search some 0.3 ms, however little it holds."""
+        rows = _spelled_out(rows)
         while self._behind and self._behind[-1].num_rows <= min(2 * rows.num_rows, MERGED_ROWS):
             rows = pa.concat_tables([self._behind.pop(), rows]).combine_chunks()
         self._behind.append(rows)
         while len(self._behind) > 1 and sum(each.num_rows for each in self._behind) > MOST_ROWS_BEHIND:
             del self._behind[0]
+
+
+def _spelled_out(rows: pa.Table) -> pa.Table:
+    """The same without dictionaries: a receiver has them, spans of our own have not, and one table takes one kind."""
+    for number, column in enumerate(rows.schema):
+        if pa.types.is_dictionary(column.type):
+            rows = rows.set_column(number, column.name, rows.column(number).cast(column.type.value_type))
+    return rows
 
 
 def _spans_at(rows: pa.Table, places: set[int]) -> list[Span]:
