@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context
-from tracecheck_instrumentation import attempts, health
+from tracecheck_instrumentation import adapters, attempts, health, kafka_records
 from tracecheck_instrumentation.handling import Handling
 from tracecheck_instrumentation.headers import context_fields, event_id, extract, identifier, outgoing, read_fields
 from tracecheck_instrumentation.messages import Endpoint, Message, first_server, key_text
@@ -137,6 +137,20 @@ def test_a_key_is_shown_in_a_plain_form_or_not_at_all(key: object, text: str | N
 )
 def test_the_first_server_is_named(servers: object, expected: tuple[str | None, int | None]) -> None:
     assert expected == first_server(servers, 9092)
+
+
+def test_who_fetched_from_a_partition_is_remembered_within_bounds() -> None:
+    endpoint = Endpoint(system="kafka", group="billing")
+    for number in range(kafka_records.MAX_PARTITIONS + 10):
+        kafka_records.remember(endpoint, Message("replies", partition=number))
+        assert kafka_records.endpoint_of(Message("replies", partition=number), None) is endpoint
+    assert len(kafka_records._fetched_by) <= kafka_records.MAX_PARTITIONS
+
+
+def test_types_are_remembered_within_bounds() -> None:
+    for number in range(adapters.MAX_TYPES + 10):
+        assert adapters.adapter_of(type(f"Made{number}", (), {})()) is None
+    assert len(adapters._by_type) <= adapters.MAX_TYPES
 
 
 def test_attempts_are_remembered_within_bounds() -> None:

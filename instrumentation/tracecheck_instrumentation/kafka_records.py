@@ -14,6 +14,9 @@ from tracecheck_instrumentation.handling import message_link
 from tracecheck_instrumentation.messages import Endpoint, Message
 from tracecheck_instrumentation.tracing import tracer
 
+MAX_PARTITIONS = 10_000
+"""Partitions whose fetching group is remembered; beyond them all are learned anew, by the next fetch of each."""
+
 
 def message_of(record: Any) -> Message:
     """Return a `ConsumerRecord` (kafka-python's, aiokafka's) as a message."""
@@ -33,6 +36,8 @@ def message_of(record: Any) -> Message:
 def remember(endpoint: Endpoint, message: Message) -> None:
     """Note that `endpoint` fetched from this message's partition, for `endpoint_of`."""
     place = (message.destination, message.partition)
+    if len(_fetched_by) >= MAX_PARTITIONS and place not in _fetched_by:
+        _fetched_by.clear()
     known = _fetched_by.setdefault(place, endpoint)
     if known is not endpoint and known is not None:
         _fetched_by[place] = endpoint if known.group == endpoint.group else None

@@ -17,6 +17,10 @@ ADAPTERS = {
 """Import name of a client, to the file here that adapts it."""
 
 
+MAX_TYPES = 1_000
+"""Types of records and consumers that are remembered; a service has a handful, unless it makes classes as it runs."""
+
+
 class Instrumentor(Protocol):
     """What is used of an OpenTelemetry instrumentor."""
 
@@ -64,6 +68,8 @@ def adapter_of(thing: object) -> Adapter | None:
     if kind is tuple and len(thing) == 3 and type(thing[0]).__module__ == "pika.spec":  # type: ignore[arg-type,index]
         kind = type(thing[0])  # type: ignore[index]
     if kind not in _by_type:
+        if len(_by_type) >= MAX_TYPES:
+            _by_type.clear()
         # From the root, for a class of ours may stand in for a client's.
         clients = (base.__module__.partition(".")[0] for base in reversed(kind.__mro__))
         name = next((_BY_MODULE[client] for client in clients if client in _BY_MODULE), None)
