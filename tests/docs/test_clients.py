@@ -1,5 +1,7 @@
 """Each client's page, and the page of the outbox, run as printed; and what they run is one chain."""
 
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,14 +15,27 @@ from tracecheck.demo.broker import embedded_broker
 DOCS = Path(__file__).parents[2] / "docs"
 README = Path(__file__).parents[2] / "instrumentation" / "README.md"
 TOPICS = ("orders", "payments")
+KAFKA_PAGES = ("clients/kafka-python", "clients/aiokafka", "clients/confluent-kafka", "outbox")
+
+
+@pytest.fixture(scope="module")
+def on_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Sink]]]:
+    """What arrives from each page: all run at once, each on a broker of its own, since they mostly wait for groups."""
+
+    def run(page: str) -> Sink:
+        with embedded_broker() as servers, sink("http/protobuf") as received:
+            create_topics(servers)
+            folder = tmp_path_factory.mktemp(Path(page).name)
+            run_document(DOCS / f"{page}.md", folder, {"KAFKA": servers, **received.environment})
+        return received
+
+    with ThreadPoolExecutor(len(KAFKA_PAGES)) as pool:
+        yield {page: pool.submit(run, page) for page in KAFKA_PAGES}
 
 
 @pytest.mark.parametrize("client", ["kafka-python", "aiokafka", "confluent-kafka"])
-def test_the_page_of_a_kafka_client_works_as_printed(client: str, tmp_path: Path) -> None:
-    with embedded_broker() as servers, sink("http/protobuf") as received:
-        create_topics(servers)
-        run_document(DOCS / "clients" / f"{client}.md", tmp_path, {"KAFKA": servers, **received.environment})
-    assert_one_chain(received)
+def test_the_page_of_a_kafka_client_works_as_printed(client: str, on_kafka: dict[str, Future[Sink]]) -> None:
+    assert_one_chain(on_kafka[f"clients/{client}"].result())
 
 
 @pytest.mark.service("rabbitmq")
@@ -31,11 +46,8 @@ def test_the_page_of_a_rabbitmq_client_works_as_printed(client: str, tmp_path: P
     assert_one_chain(received)
 
 
-def test_an_outbox_continues_the_chain_and_its_event_is_handled_once(tmp_path: Path) -> None:
-    with embedded_broker() as servers, sink("http/protobuf") as received:
-        create_topics(servers)
-        run_document(DOCS / "outbox.md", tmp_path, {"KAFKA": servers, **received.environment})
-
+def test_an_outbox_continues_the_chain_and_its_event_is_handled_once(on_kafka: dict[str, Future[Sink]]) -> None:
+    received = on_kafka["outbox"].result()
     ((_, placed),) = received.spans("place order")
     sent, processed = received.spans("send orders"), received.spans("process orders")
     assert [span.parent_span_id for _, span in sent] == [placed.span_id] * 2
