@@ -6,11 +6,13 @@ import pytest
 
 from tests.check.ordering import QUIET, checked, only
 from tests.support.spans import MS, Traces
+from tracecheck.check import check_store
 from tracecheck.errors import InvalidFile
 from tracecheck.expect import Expectation, expect_chain, parse_expectations, process, send
 from tracecheck.expect.model import Segment
 from tracecheck.expect.write_yaml import write_yaml
 from tracecheck.model import Cause, Verdict
+from tracecheck.store import open_store
 
 
 def story(**more: Any) -> Traces:
@@ -87,3 +89,16 @@ def test_wrong_budgets_are_refused_where_they_stand(step: str, told: str) -> Non
     with pytest.raises(InvalidFile, match=r"<text>:3:\d+: ") as raised:
         parse_expectations(f"chain: order\nsteps:\n  placed: {step}\n")
     assert told in str(raised.value)
+
+
+@pytest.mark.parametrize(("within", "expected"), [("60ms", Verdict.PASS), ("40ms", Verdict.FAIL)])
+def test_a_step_is_done_when_the_handler_that_follows_its_receive_span_is(within: str, expected: Verdict) -> None:
+    story = Traces()
+    sent = story.send("checkout", "orders", at_ms=0, took_ms=1)
+    received = story.receive("billing", "orders", of=sent, at_ms=3, took_ms=1)
+    story.span("billing", "on message", under=received, at_ms=5, took_ms=45)
+    steps = {"placed": send("orders"), "charged": process("orders", after="placed", within=within)}
+    with open_store(":memory:") as store:  # type: ignore[attr-defined]
+        store.append(story.spans)
+        report = check_store(store, [expect_chain("order", steps=steps)], settle_ns=0)
+    assert report.verdict is expected

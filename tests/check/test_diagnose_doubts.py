@@ -1,22 +1,32 @@
 """What `diagnose` says of doubts about the evidence: clocks by host pair, lost parents by side, constants as ids, and
 each doubt told as such."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.support.spans import Traces, absent
 from tracecheck.chains import refresh
 from tracecheck.chains.refresh import CORRELATION_TRACE_CAP
 from tracecheck.check import diagnose
-from tracecheck.model import Cause, Finding, Verdict
+from tracecheck.model import Cause, Event, Finding, Span, SpanKind, Verdict
+from tracecheck.report.sentences import open_first
 from tracecheck.store import Store, open_store
 
 REMOTE, LOCAL, SILENT = 0x300, 0x100, 0x000
 
 
-def stored(story: Traces) -> Store:
+BEFORE = "its parent was remote: the span of the service before it was lost"
+
+
+def stored_spans(*spans: Span) -> Store:
     store = open_store(":memory:")
-    store.append(story.spans)
+    store.append(spans)
     return store
+
+
+def stored(story: Traces) -> Store:
+    return stored_spans(*story.spans)
 
 
 def only(store: Store, code: Cause) -> Finding:
@@ -41,18 +51,53 @@ def test_clocks_that_disagree_are_told_once_per_pair_of_hosts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "kind", "told", "first"),
     [
-        (REMOTE, "its parent was remote: the span of the service before it was lost"),
-        (LOCAL, "its parent was local: a span of the same process was lost"),
-        (SILENT, None),
+        (REMOTE, SpanKind.INTERNAL, BEFORE, "open what calls billing first"),
+        (LOCAL, SpanKind.INTERNAL, "its parent was local: a span of the same process was lost", "open billing first"),
+        (LOCAL, SpanKind.SERVER, "its parent was local: a span of the same process was lost", "open billing first"),
+        (SILENT, SpanKind.SERVER, BEFORE, "open what calls billing first"),
+        (SILENT, SpanKind.INTERNAL, None, "open billing first"),
     ],
 )
-def test_the_flags_of_an_orphan_say_on_which_side_its_parent_was_lost(flags: int, told: str | None) -> None:
+def test_flags_or_kind_of_an_orphan_say_on_which_side_its_parent_was_lost(
+    flags: int, kind: SpanKind, told: str | None, first: str
+) -> None:
     story = Traces()
-    story.span("billing", "charge", under=absent(), flags=flags)
+    story.span("billing", "charge", under=absent(), flags=flags, kind=kind)
+    finding = only(stored(story), Cause.ORPHAN)
+    assert open_first(finding) == first
     finding = only(stored(story), Cause.ORPHAN)
     assert (finding.evidence[0] if len(finding.evidence) > 1 else None) == told
+
+
+def test_a_doubt_is_told_of_the_span_that_proves_it_and_of_its_service() -> None:
+    story = Traces()
+    root = story.span("web", "GET /", kind=SpanKind.SERVER)
+    sent = story.send("web", "orders", under=root)
+    charged = story.process("billing", "orders", of=sent, effects=["e-1"])
+    again = story.span("billing", "charge again", under=charged, effects=["e-1", "e-2"])
+    lost = story.span("ledger", "book", under=(root.trace_id, "00000000000000ff"))
+    twin = story.span("stock", "pack", under=root)
+    store = open_store(":memory:")
+    store.append([*story.spans, replace(twin, name="pack again", start_unix_nano=twin.start_unix_nano + 1)])
+    told = {
+        code: (found.service, found.span and found.span.span_id)
+        for code in (Cause.ORPHAN, Cause.DUPLICATE_EFFECT, Cause.CONFLICTING_SPAN)
+        for found in [only(store, code)]
+    }
+    assert told == {
+        Cause.ORPHAN: ("ledger", lost.span_id),
+        Cause.DUPLICATE_EFFECT: ("billing", again.span_id),
+        Cause.CONFLICTING_SPAN: ("stock", twin.span_id),
+    }
+
+
+def test_effects_without_a_key_are_not_one_effect() -> None:
+    story = Traces()
+    effect = Event(name="tracecheck.effect", time_unix_nano=story.now_unix_nano)
+    span = story.span("billing", "charge")
+    assert diagnose(stored_spans(replace(span, events=(effect, effect)))) == []
 
 
 def test_a_correlation_id_over_the_cap_joins_nothing_and_is_reported() -> None:

@@ -16,7 +16,8 @@ _STEPS = """
         union all
         select chain_number, false, destination, consumer_group, consumer_service, outcome,
             consumer_span_id is not null, consumer_start_unix_nano >= producer_start_unix_nano, attempts,
-            consumer_end_unix_nano, producer_trace_id, producer_span_id, consumer_trace_id, consumer_span_id
+            coalesce(producer_end_unix_nano + succeeded_after_ns, consumer_end_unix_nano),
+            producer_trace_id, producer_span_id, consumer_trace_id, consumer_span_id
         from hop_rows where chain_number {among}
     ), placed as materialized (
         select *, row_number() over (

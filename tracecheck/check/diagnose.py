@@ -18,7 +18,7 @@ from tracecheck.check.index import lost_side
 from tracecheck.check.scene import at, message_name, spoken
 from tracecheck.check.verdict import if_absent
 from tracecheck.config import DEFAULT_SETTLE_NS
-from tracecheck.model import Basis, Cause, Finding, SpanBrief, Verdict
+from tracecheck.model import Basis, Cause, Finding, SpanBrief, SpanKind, Verdict
 from tracecheck.store import Store
 
 _FAILS = (Cause.PROCESSING_FAILED, Cause.SEND_FAILED, Cause.NOT_CONSUMED)
@@ -26,7 +26,7 @@ _SAYS = (Cause.CONTEXT_LOST, Cause.DUPLICATE_DELIVERY, Cause.DUPLICATE_SEND, Cau
 """Worth saying, and harmless until an expectation forbids it. Everything else is a doubt about the evidence."""
 
 
-_FLAGS = "select flags from span_rows where trace_id = $trace_id::uuid and span_id = $span_id::ubigint limit 1"
+_FLAGS = "select flags, kind from span_rows where trace_id = $trace_id::uuid and span_id = $span_id::ubigint limit 1"
 
 
 def diagnose(
@@ -84,7 +84,7 @@ def _of_chain(store: Store, row: Mapping[str, Any]) -> Finding:
         service=row["service"],
         span=origin,
         evidence=(*side, *_since(row)),
-        detail=_times(row),
+        detail=_times(row) | ({"lost_side": side[0]} if side else {}),
         count=row["count"],
     )
 
@@ -127,7 +127,7 @@ def _constant(row: Mapping[str, Any]) -> Finding:
 
 def _lost_side(store: Store, origin: SpanBrief) -> tuple[str, ...]:
     rows = store.query(_FLAGS, {"trace_id": origin.trace_id, "span_id": int(origin.span_id, 16)}).to_pylist()
-    told = lost_side(rows[0]["flags"]) if rows else ""
+    told = lost_side(rows[0]["flags"], SpanKind(rows[0]["kind"])) if rows else ""
     return (told,) if told else ()
 
 

@@ -59,9 +59,14 @@ class Unit:
 
     @property
     def instant_unix_nano(self) -> int:
-        """When the step counts as done: the start of a send, else the end of the first success, else of the last."""
+        """When the step counts as done: the start of a send, else the end of the first success, else of the last.
+
+        What follows a receive span that only brought the message is its handling, and ends it.
+        """
         if self.role is Role.SEND:
             return (self.succeeded or self.briefs[0]).start_unix_nano
+        if self.hop is not None and self.hop.succeeded_after_ns is not None and self.producer is not None:
+            return self.producer.end_unix_nano + self.hop.succeeded_after_ns
         return (self.succeeded or self.briefs[-1]).end_unix_nano
 
 
@@ -234,11 +239,11 @@ class Index:
         )
 
 
-def lost_side(flags: int) -> str:
-    """On which side the absent parent of a span was lost, by its OTLP flags; empty where they do not say."""
-    if not flags & FLAG_HAS_IS_REMOTE:
+def lost_side(flags: int, kind: SpanKind) -> str:
+    """On which side the absent parent of a span was lost, by its OTLP flags, else its kind; empty if neither says."""
+    if not flags & FLAG_HAS_IS_REMOTE and kind not in (SpanKind.SERVER, SpanKind.CONSUMER):
         return ""
-    if flags & FLAG_IS_REMOTE:
+    if flags & FLAG_IS_REMOTE or not flags & FLAG_HAS_IS_REMOTE:
         return "its parent was remote: the span of the service before it was lost"
     return "its parent was local: a span of the same process was lost"
 

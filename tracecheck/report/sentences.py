@@ -154,6 +154,8 @@ def open_first(finding: Finding) -> str | None:
     span, last = finding.span, finding.last_good
     if finding.code is Cause.CLOCK_SKEW and span is not None and last is not None:
         return f"compare the clocks of {terminal(last.service)} and {terminal(span.service)} first"
+    if "remote" in _detail(finding, "lost_side") and span is not None:
+        return f"open what calls {terminal(span.service)} first"
     service = span.service if span is not None and finding.code in _DID_IT else finding.service
     if service is None and finding.consumer_group is not None:
         return f"open the service of group {terminal(finding.consumer_group)} first"

@@ -2,7 +2,7 @@
 
 from tracecheck.check.follow import Followed
 from tracecheck.check.index import Unit, ancestors, brief_of, key_of, lost_side
-from tracecheck.check.scene import Case, message_name
+from tracecheck.check.scene import Case, details, message_name
 from tracecheck.check.verdict import if_absent
 from tracecheck.model import Cause, Evidence, Finding, SpanBrief, Verdict
 
@@ -16,7 +16,8 @@ def refused(case: Case, followed: Followed) -> Finding:
         return if_absent(_partial(case, followed.partial[0]), case.scene.completeness, accepted_basis)
     unit = followed.loose[0]
     if lost := dangling(case, unit):
-        side = lost_side(case.scene.index.spans[key_of(lost)].flags)
+        orphan = case.scene.index.spans[key_of(lost)]
+        side = lost_side(orphan.flags, orphan.kind)
         return case.finding(
             Cause.ORPHAN,
             Verdict.INCONCLUSIVE,
@@ -24,6 +25,7 @@ def refused(case: Case, followed: Followed) -> Finding:
             span=lost,
             evidence=tuple(filter(None, (f"{lost.name} of {lost.service} names a cause that was never stored", side))),
             completeness=case.scene.completeness,
+            detail=details(lost_side=side or None),
         )
     return if_absent(_lost(case, unit, Verdict.FAIL), case.scene.completeness, accepted_basis)
 
