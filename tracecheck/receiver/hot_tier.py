@@ -33,12 +33,16 @@ from tracecheck.store.duckdb_store import DuckDBStore
 from tracecheck.store.protocol import Appended, Store
 
 QUIET_S = 0.1
-"""Rows are appended when nothing came for so long. Not sooner: the smallest append costs 10 ms of a core."""
+"""Few rows are appended when nothing came for so long. Not sooner: the smallest append costs 10 ms of a core."""
 
-MOST_WAIT_S = 1.0
+FULL_QUIET_S = 2.0
+"""The fuller a batch, the longer it waits for more, up to so long: half a row group costs as much as a whole one, and
+on a busy machine senders pause for some tenths of a second. Whoever reads has it appended at once."""
+
+MOST_WAIT_S = 2.0
 """Rows wait no longer than this for their batch, unless"""
 
-FULL_WITHIN_S = 5.0
+FULL_WITHIN_S = 10.0
 """it fills so fast that it will be a full row group within this time: only those are written straight into the file,
 anything less goes through the database's log first, at twice the cost."""
 
@@ -232,7 +236,8 @@ class HotTier:
         if self._journal is None or self._closed or group.is_full or group.number <= self._wanted_number:
             return 0
         most_wait_s = max(MOST_WAIT_S, FULL_WITHIN_S * group.filled)
-        return min(group.began + most_wait_s, group.changed + QUIET_S) - time.monotonic()
+        quiet_s = max(QUIET_S, FULL_QUIET_S * group.filled)
+        return min(group.began + most_wait_s, group.changed + quiet_s) - time.monotonic()
 
     def _append(self, group: Group) -> bool:
         """Stores the group, however long the store cannot write. False: the receiver closes, and it still cannot."""
