@@ -4,8 +4,12 @@ import logging
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 LONG = ("tests/docs/", "tests/demo/", "tests/scenario/")
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")  # a busy one is slow, and that is no fault of what is tested
 
 pytest_plugins = ["pytester", "tests.services.fixtures"]
 
