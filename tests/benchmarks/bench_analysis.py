@@ -112,6 +112,9 @@ def measured(store: Store, size: int, order: Expectation) -> list[dict[str, obje
     print(
         f"  {passed:,} passed in bulk, {others:,} left; of the yardstick's {sum(v is True for v in verdicts):,} passed"
     )
+    _, checking = timed(lambda: check_store(store, [order], settle_ns=0))
+    said("check, the rest evaluated", spans, checking, yardstick)
+    grown("check", checking)
     ids = chains_with(store, order.anchor.pattern)[:EVALUATED_CHAINS]
     around = surroundings(store)
     loaded, loading = timed(lambda: list(load_many(store, ids)))

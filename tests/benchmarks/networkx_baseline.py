@@ -19,7 +19,8 @@ ROWS = """
         list_transform(s.links, lambda l: l.trace_id::varchar || l.span_id) as links, s.operation, s.destination,
         s.consumer_group, s.start_unix_nano, s.end_unix_nano, s.status_code
     from chain_span_rows c join span_rows s on s.trace_id = c.trace_id and s.span_id = c.span_id
-    where c.chain_number <= $most order by c.chain_number
+    where c.chain_number in (select chain_number from chain_rows order by chain_number limit $most)
+    order by c.chain_number
 """
 
 STEPS = (

@@ -8,7 +8,7 @@ select e.consumer, e.message, e.evidence, e.via, e.context, e.ambiguous, c.role,
     coalesce(e.partition_id, c.partition_id) as partition_id,
     coalesce(e.message_offset, c.message_offset) as message_offset,
     coalesce(e.message_id, c.message_id) as message_id,
-    coalesce(c.consumer_group, max(c.consumer_group) over (partition by e.message, c.service), c.service) as grp,
+    coalesce(c.consumer_group, g.consumer_group, c.service) as grp,
     case when m.batch_count > 1 then coalesce(
         case when e.message_offset is not null then concat(e.partition_id, ':', e.message_offset) end,
         case when c.message_offset is not null then concat(c.partition_id, ':', c.message_offset) end,
@@ -16,7 +16,14 @@ select e.consumer, e.message, e.evidence, e.via, e.context, e.ambiguous, c.role,
 from c_edge e
 join c_consumer c on c.n = e.consumer
 join c_consumer b on b.n = e.basis
-join c_message m on m.n = e.message;
+join c_message m on m.n = e.message
+left join (
+    select e.message, c.service, max(c.consumer_group) as consumer_group
+    from c_edge e join c_consumer c on c.n = e.consumer
+    where e.message in (
+        select u.message from c_edge u join c_consumer d on d.n = u.consumer where d.consumer_group is null)
+    group by e.message, c.service
+) g on c.consumer_group is null and g.message = e.message and g.service = c.service;
 
 create or replace temp table c_attempt as
 with outranked as (
