@@ -8,6 +8,7 @@ from tests.check.assembled import assembled
 from tests.check.ordering import BUSY, QUIET, STEPS, Order, only, said
 from tests.support.spans import MS, Traces
 from tracecheck.check import evaluate
+from tracecheck.check.index import Index
 from tracecheck.expect import Expectation, any_of, call, expect_chain, process, send, span
 from tracecheck.model import Cause, Result, SpanKind, Verdict
 
@@ -214,3 +215,12 @@ def test_each_match_of_the_anchor_is_an_instance_with_its_own_verdict() -> None:
     assert [said(result) for result in results] == [[], ["reserved: not_consumed"]]
     story.process("inventory", "orders", of=again, at_ms=30)
     assert all(not said(result) for result in evaluate(assembled(story.spans), expect_chain("c", steps=PACKED), QUIET))
+
+
+def test_a_call_that_turns_out_to_be_a_send_is_no_call() -> None:
+    story = Traces()
+    sent = story.span("checkout", "send orders", kind=SpanKind.CLIENT)
+    story.receive("billing", "orders", under=sent, kind=SpanKind.SERVER)
+    other = story.span("billing", "select", kind=SpanKind.CLIENT)
+    calls = Index(assembled(story.spans)).calls
+    assert [unit.keys for unit in calls] == [(other.key,)]

@@ -164,11 +164,14 @@ class Index:
 
     @cached_property
     def calls(self) -> tuple[Unit, ...]:
-        """Every call to another service: CLIENT spans that are no messaging."""
+        """Every call to another service: CLIENT spans that are no messaging and sent no message."""
+        sent = {key_of(hop.producer) for hop in self.chain.hops if hop.producer is not None}
         return tuple(
             _span_unit(Role.CALL, span)
             for span in self.chain.spans
-            if span.kind is SpanKind.CLIENT and (span.messaging is None or span.messaging.operation is None)
+            if span.kind is SpanKind.CLIENT
+            and (span.messaging is None or span.messaging.operation is None)
+            and span.key not in sent
         )
 
     @cached_property

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from tracecheck.chains import GroupPosition, find, load_many, refresh, surroundings
+from tracecheck.chains.caveats import Caveats, caveats
 from tracecheck.chains.surroundings import Surroundings
 from tracecheck.check.across import widened
 from tracecheck.check.anchors import chains_with, last_ingest
@@ -50,6 +51,7 @@ def check_store(
     among = None if needle is None else find(store, needle)
     results: list[Result] = []
     passed = 0
+    against: Caveats | None = None
     for expectation in expectations:
         sifted = None
         if among is None and _count_chains(store) >= SIFT_FROM:
@@ -57,8 +59,12 @@ def check_store(
         passed_here = 0 if sifted is None else sifted.passed
         chosen = None if sifted is None else sifted.others
         found = list(_check_one(store, expectation, around, run_id, among, settle_ns, chosen))
+        found += instances(expectation, around, found, settle_ns, more=passed_here)
+        if found and against is None:
+            against = caveats(store, run_id)
+        if against is not None:
+            found = [_with_reasons(one, against.reasons(_settle(expectation, settle_ns))) for one in found]
         results += found
-        results += instances(expectation, around, found, settle_ns, more=passed_here)
         passed += passed_here
     return CheckReport(
         verdict=Verdict.merge([*(result.verdict for result in results), *([Verdict.PASS] if passed else [])]),
@@ -67,6 +73,21 @@ def check_store(
         matched=passed > 0 or any(result.chain_id is not None or result.findings for result in results),
         passed_by_sift=passed,
     )
+
+
+def _with_reasons(result: Result, reasons: tuple[str, ...]) -> Result:
+    """The same result; what speaks against its completeness stands with it wherever that is told."""
+    if not reasons:
+        return result
+    told = (
+        replace(one, completeness=_more(one.completeness, reasons)) if one.completeness is not None else one
+        for one in result.findings
+    )
+    return replace(result, completeness=_more(result.completeness, reasons), findings=tuple(told))
+
+
+def _more(basis: Completeness, reasons: tuple[str, ...]) -> Completeness:
+    return replace(basis, reasons=(*basis.reasons, *reasons))
 
 
 def _check_one(
@@ -166,8 +187,12 @@ def _without_chain(
 
 def basis_of(expectation: Expectation, around: Surroundings, settle_ns: int | None) -> Completeness:
     """How complete the evidence is as a whole, by the expectation's settle time unless another is given."""
+    return completeness(around, _settle(expectation, settle_ns))
+
+
+def _settle(expectation: Expectation, settle_ns: int | None) -> int:
     settle = settle_ns if settle_ns is not None else expectation.settle_ns
-    return completeness(around, DEFAULT_SETTLE_NS if settle is None else settle)
+    return DEFAULT_SETTLE_NS if settle is None else settle
 
 
 def _count_chains(store: Store) -> int:
