@@ -7,6 +7,7 @@ import pytest
 from tests.check.assembled import assembled
 from tests.check.ordering import BUSY, QUIET, STEPS, Order, only, said
 from tests.support.spans import MS, Traces
+from tests.support.stored import analysed
 from tracecheck.check import evaluate
 from tracecheck.check.index import Index
 from tracecheck.expect import Expectation, any_of, call, expect_chain, process, send, span
@@ -222,5 +223,5 @@ def test_a_call_that_turns_out_to_be_a_send_is_no_call() -> None:
     sent = story.span("checkout", "send orders", kind=SpanKind.CLIENT)
     story.receive("billing", "orders", under=sent, kind=SpanKind.SERVER)
     other = story.span("billing", "select", kind=SpanKind.CLIENT)
-    calls = Index(assembled(story.spans)).calls
-    assert [unit.keys for unit in calls] == [(other.key,)]
+    calls = [unit.keys for chain in analysed(story).chains for unit in Index(chain).calls]
+    assert calls == [(other.key,)]
