@@ -11,6 +11,7 @@ from tests.support.random_traces import random_spans
 from tests.support.spans import Traces
 from tests.support.stored import analysed, rebuilt
 from tracecheck.chains import find, hops, is_current, load, refresh, summaries
+from tracecheck.chains.refresh import pipeline
 from tracecheck.model import Span
 from tracecheck.store import Store, open_store
 
@@ -138,3 +139,15 @@ def test_a_correlation_id_on_more_traces_than_the_cap_joins_nothing_any_more() -
         assert len(summaries(store)) == 3
         assert [hop.outcome for hop in hops(store) if hop.consumer] == ["origin_unknown"]
         assert analysed(story).chain_of(lost).summary.spans == 2
+
+
+def test_a_refresh_that_waited_while_another_covered_what_it_needs_does_nothing() -> None:
+    story = Traces()
+    with open_store(":memory:") as store:  # type: ignore[attr-defined]
+        store.append([story.send("checkout", "orders")])
+        refresh(store)
+        store.append([story.send("checkout", "orders")])
+        store.refresh(lambda writer: pipeline(writer, last=1))
+        assert store.query("select count(*) as n from chains")["n"].to_pylist() == [1]
+        refresh(store)
+        assert store.query("select count(*) as n from chains")["n"].to_pylist() == [2]

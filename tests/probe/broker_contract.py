@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
@@ -71,6 +72,18 @@ class BrokerContract:
         assert (seen.partition, seen.offset) == (published.partition, published.offset)
         assert dict(seen.headers) == {**dict(headers), "content-type": b"application/json"}
         assert seen.key == (b"k" if self.keeps_keys else None)
+
+    def test_many_threads_publish_at_once(self, bus: Bus, unique_name: str) -> None:
+        name = bus.create(unique_name)
+        subscription = bus.broker.subscribe([name])
+        bodies = [f"{number}".encode() for number in range(20)]
+        bus.broker.prepare()
+        with ThreadPoolExecutor(10) as threads:
+            list(threads.map(lambda body: bus.broker.publish(Outgoing(destination=name, value=body)), bodies))
+        seen = read(subscription, len(bodies))
+        subscription.close()
+        assert {one.value for one in seen} == set(bodies)
+        assert len(seen) == len(bodies)
 
     def test_two_who_watch_both_see_everything(self, bus: Bus, unique_name: str) -> None:
         name = bus.create(unique_name)

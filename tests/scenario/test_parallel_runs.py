@@ -45,7 +45,7 @@ def test_two_hundred_runs_at_once_with_twenty_faults_ten_times_in_a_row(
     for attempt in range(10):
         folder = tmp_path / str(attempt)
         folder.mkdir()
-        expected = write(folder, runs=200, faults=20, within_s=60)
+        expected = write(folder, runs=200, faults=20, within_s=30)
         began = time.monotonic()
         outcome = shop.run(folder, parallel=200, timeout_s=120.0)
         found = {case: told(result) for case, result in by_case(outcome.report).items()}

@@ -76,7 +76,7 @@ def refresh(store: Store, *, correlation_trace_cap: int = CORRELATION_TRACE_CAP)
     """
     last = int(store.query(LAST_APPEND)["last"][0].as_py())
     while not store.query(IS_CURRENT, {"last": last})["is_current"][0].as_py():
-        store.refresh(lambda writer: pipeline(writer, correlation_trace_cap=correlation_trace_cap))
+        store.refresh(lambda writer: pipeline(writer, correlation_trace_cap=correlation_trace_cap, last=last))
 
 
 def is_current(reader: Reader) -> bool:
@@ -84,9 +84,13 @@ def is_current(reader: Reader) -> bool:
     return bool(reader.query(IS_CURRENT, {"last": None})["is_current"][0].as_py())
 
 
-def pipeline(writer: Writer, *, correlation_trace_cap: int = CORRELATION_TRACE_CAP) -> None:
-    """One window of the refresh, inside one write transaction of a local store."""
-    current = writer.execute(IS_CURRENT, {"last": None})
+def pipeline(writer: Writer, *, correlation_trace_cap: int = CORRELATION_TRACE_CAP, last: int | None = None) -> None:
+    """One window of the refresh, inside one write transaction of a local store.
+
+    Nothing is done when the append of number `last` is covered (None: every one). Of many who waited for each other's
+    refresh, one then works for all that came before.
+    """
+    current = writer.execute(IS_CURRENT, {"last": last})
     if current is not None and current["is_current"][0].as_py():
         return
     last_chain = _number(writer, "select coalesce(max(chain_number), 0) from chain_rows")

@@ -98,7 +98,7 @@ class Subscription(Protocol):
 
 
 class Broker(Protocol):
-    """An open connection to one broker. `publish` may be called from any thread, one at a time."""
+    """An open connection to one broker. Any number of threads may publish at the same time."""
 
     system: str
     """`messaging.system` of the conventions."""
