@@ -67,9 +67,9 @@ def id_attributes(context: Context | None) -> dict[str, AttributeValue]:
     """Return the ids in `context` as attributes of a messaging span."""
     carried = baggage.get_all(context)
     found: dict[str, AttributeValue] = {}
-    if carried and (chosen := identifier(carried.get(names.CORRELATION_ID))):
+    if names.CORRELATION_ID in carried and (chosen := identifier(carried[names.CORRELATION_ID])):
         found[names.CORRELATION_ID] = found[names.CONVERSATION_ID] = chosen
-    if run := (carried and identifier(carried.get(names.RUN_ID))) or conventions.run_id():
+    if run := (names.RUN_ID in carried and identifier(carried[names.RUN_ID])) or conventions.run_id():
         found[names.RUN_ID] = run
     return found
 

@@ -89,7 +89,7 @@ def message_context(message: Message) -> tuple[Context, SpanContext, dict[str, s
     """
     fields = read_fields(message.carrier)
     context, sender = extract(fields, onto=clean(context_api.get_current()))
-    legacy = identifier(fields.get(names.CORRELATION_HEADER))
+    legacy = names.CORRELATION_HEADER in fields and identifier(fields[names.CORRELATION_HEADER])
     if legacy and correlation_id(context) is None:
         context = baggage.set_baggage(names.CORRELATION_ID, legacy, context)
     return context, sender, fields
@@ -131,7 +131,7 @@ def _start_one(endpoint: Endpoint, message: Message) -> tuple[Span, Context]:
         attributes[message.event_id_attribute] = found
     if message.time_unix_nano is not None:
         attributes[names.RECORD_TIME_UNIX_NANO] = message.time_unix_nano
-    if retry_of := identifier(fields.get(names.RETRY_OF_HEADER)):
+    if names.RETRY_OF_HEADER in fields and (retry_of := identifier(fields[names.RETRY_OF_HEADER])):
         attributes[names.RETRY_OF] = retry_of
     attributes[names.ATTEMPT] = max(message.delivered_before + 1, _attempt(endpoint, message, found))
     span = tracer().start_span(f"process {message.destination}", parent, SpanKind.CONSUMER, spelled(attributes), links)
