@@ -207,6 +207,8 @@ class SpanBrief:
     partition: str | None = None
     offset: int | None = None
     error: str | None = None
+    consumes: bool = field(default=False, compare=False)
+    """True for a span that received or handled the message, whether or not it names a consumer group."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

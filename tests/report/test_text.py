@@ -17,9 +17,9 @@ from tests.support.findings import (
     report,
     result,
 )
-from tracecheck.model import Cause, Verdict
+from tracecheck.model import Cause, SpanBrief, Verdict
 from tracecheck.report import Look, render, sentence
-from tracecheck.report.sentences import open_first
+from tracecheck.report.sentences import did, open_first
 from tracecheck.report.text import MAX_BLOCKS, block
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -169,3 +169,13 @@ def test_clocks_to_compare_are_named_and_a_group_stands_for_its_unknown_service(
     assert open_first(skewed) == "compare the clocks of checkout and billing first"
     unknown = replace(finding(Cause.NOT_CONSUMED), service=None)
     assert open_first(unknown) == "open the service of group billing first"
+
+
+def test_a_span_that_received_without_a_group_is_no_sender() -> None:
+    span = SpanBrief(
+        trace_id="1" * 32, span_id="2" * 16, service="billing", name="orders receive", start_unix_nano=1,
+        end_unix_nano=2, destination="orders", consumes=True,
+    )  # fmt: skip
+    assert did(span) == "orders handled by billing"
+    assert did(replace(span, error="boom")) == "orders failed in billing"
+    assert did(replace(span, consumes=False)) == "orders sent by billing"

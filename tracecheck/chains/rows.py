@@ -46,7 +46,7 @@ def edge_of(row: Row) -> Edge:
 def hop_of(row: Row) -> Hop:
     """A row of `hops`."""
     place = {"destination": row["destination"], "partition": row["partition_id"], "offset": row["message_offset"]}
-    at_consumer = place | {"consumer_group": row["consumer_group"]}
+    at_consumer = place | {"consumer_group": row["consumer_group"], "consumes": True}
     return Hop(
         chain_id=row["chain_id"],
         system=row["system"],

@@ -54,7 +54,7 @@ def diagnose(
 
 def _of_hop(row: Mapping[str, Any]) -> Finding:
     code = Cause(row["code"])
-    producer, consumer = _brief(row["producer"]), _brief(row["consumer"])
+    producer, consumer = _brief(row["producer"]), _brief(row["consumer"], consumes=True)
     sending = code in (Cause.SEND_FAILED, Cause.DUPLICATE_SEND)
     return Finding(
         code=code,
@@ -92,7 +92,7 @@ def _of_chain(store: Store, row: Mapping[str, Any]) -> Finding:
 def _skew(row: Mapping[str, Any]) -> Finding:
     """Of one pair of hosts: by how much at least their clocks differ."""
     ahead, behind = row["producer_host"], row["consumer_host"]
-    consumer = _brief(row["consumer"])
+    consumer = _brief(row["consumer"], consumes=True)
     return Finding(
         code=Cause.CLOCK_SKEW,
         verdict=_verdict(Cause.CLOCK_SKEW),
@@ -173,8 +173,8 @@ def _times(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"first_unix_nano": row["first_unix_nano"], "last_unix_nano": row["last_unix_nano"]}
 
 
-def _brief(row: Mapping[str, Any] | None) -> SpanBrief | None:
-    return None if row is None or row["trace_id"] is None else SpanBrief(**row)
+def _brief(row: Mapping[str, Any] | None, *, consumes: bool = False) -> SpanBrief | None:
+    return None if row is None or row["trace_id"] is None else SpanBrief(**row, consumes=consumes)
 
 
 @cache

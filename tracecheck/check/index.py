@@ -91,6 +91,7 @@ def brief_of(span: Span) -> SpanBrief:
         partition=identity.partition if identity else None,
         offset=identity.offset if identity else None,
         error=_error_of(span) if span.status is StatusCode.ERROR else None,
+        consumes=messaging is not None and messaging.operation in (Operation.RECEIVE, Operation.PROCESS),
     )
 
 
@@ -253,16 +254,16 @@ def lost_side(flags: int, kind: SpanKind) -> str:
 
 def repeats(unit: Unit) -> tuple[SpanBrief, ...]:
     """Attempts that began after the first successful one had; an attempt whose span never arrived proves none."""
-    if unit.succeeded is None or (unit.group is None and unit.hop is not None and _is_told_apart(unit.hop)):
+    if unit.succeeded is None or (unit.group is None and unit.hop is not None and is_told_apart(unit.hop)):
         return ()
     return tuple(
         brief for brief in unit.briefs[unit.briefs.index(unit.succeeded) + 1 :] if brief.error != NEVER_ARRIVED
     )
 
 
-def _is_told_apart(hop: Hop) -> bool:
+def is_told_apart(hop: Hop) -> bool:
     """Whether `chains` saw different handlers take the message, so that they may be different consumers."""
-    return "ambiguous" in hop.findings and "duplicate_delivery" not in hop.findings
+    return hop.attempts > 1 and "ambiguous" in hop.findings and "duplicate_delivery" not in hop.findings
 
 
 def reach(index: Index, sources: Sequence[Key]) -> dict[Key, int]:

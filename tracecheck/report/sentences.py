@@ -47,9 +47,9 @@ def did(span: SpanBrief) -> str:
     if place is None:
         return f"{terminal(span.name) or 'a span'} of {terminal(span.service)}"
     service = terminal(span.service)
-    if span.consumer_group is None:
+    if span.consumer_group is None and not span.consumes:
         return f"send to {place} failed in {service}" if span.error else f"{place} sent by {service}"
-    group = terminal(span.consumer_group)
+    group = service if span.consumer_group is None else terminal(span.consumer_group)
     return f"{place} {'failed in' if span.error else 'handled by'} {service}" + (
         f" (group {group})" if group != service else ""
     )
@@ -258,5 +258,5 @@ _EXPLAIN: dict[Cause, Callable[[Finding], str]] = {
     Cause.BATCH_FAN_IN: lambda _: (
         "one span handled messages of several chains; what follows cannot be told apart by context"
     ),
-    Cause.AMBIGUOUS: lambda _: "several messages fit, and the spans do not say which one it was",
+    Cause.AMBIGUOUS: lambda _: "several messages, or several consumers, fit, and the spans do not say which it was",
 }

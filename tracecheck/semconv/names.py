@@ -30,7 +30,13 @@ RUN_ID = ("tracecheck.run.id",)
 CORRELATION_ID = ("correlation.id", "messaging.message.conversation_id", "messaging.conversation_id")
 
 SYSTEM = ("messaging.system",)
-OPERATION = ("messaging.operation.type", "messaging.operation", "messaging.operation.name", "celery.action", "rpc.method")
+OPERATION = (
+    "messaging.operation.type",
+    "messaging.operation",
+    "messaging.operation.name",
+    "celery.action",
+    "rpc.method",
+)
 DESTINATION = (
     "messaging.destination.name",
     "messaging.destination",

@@ -193,7 +193,7 @@ def _hop(half: _Half, chain_id: str, edges: Edges, parts: Parts, doubts: _Doubts
     handled = None if decided is None else _handled(decided, wrapping)
     sent_end = None if message is None else _end(message.span)
     instant, named = _instant(first)
-    at_consumer = {**place, "consumer_group": half.group}
+    at_consumer = {**place, "consumer_group": half.group, "consumes": True}
     attempts = sorted(
         [_brief(said.span, said.error, at_consumer) for said in half.attempts]
         + [replace(ghost, **at_consumer) for ghost in half.ghosts],

@@ -1,6 +1,6 @@
 """Doubts about the evidence of a met step. They can make a verdict inconclusive, never green."""
 
-from tracecheck.check.index import Unit
+from tracecheck.check.index import Unit, is_told_apart
 from tracecheck.check.scene import Case, spoken
 from tracecheck.model import Cause, Finding, SpanBrief, Verdict
 
@@ -13,11 +13,17 @@ def doubts(case: Case, unit: Unit) -> list[Finding]:
         found.append(_doubt(case, unit, Cause.CONFLICTING_SPAN, "different spans were stored under one id"))
     codes = unit.hop.findings if unit.hop is not None else ()
     if Cause.AMBIGUOUS in codes:
-        found.append(_doubt(case, unit, Cause.AMBIGUOUS, "several open sends could have been its message"))
+        found.append(_doubt(case, unit, Cause.AMBIGUOUS, _which(unit)))
     if Cause.STALE_CONTEXT in codes:
         stale = "its trace context is that of another message; partition and offset decided"
         found.append(_doubt(case, unit, Cause.STALE_CONTEXT, stale, Verdict.PASS))
     return found
+
+
+def _which(unit: Unit) -> str:
+    if unit.group is None and unit.hop is not None and is_told_apart(unit.hop):
+        return "handlers of different names took it: several consumers, or one that got it more than once"
+    return "several open sends could have been its message"
 
 
 def _skew(case: Case, unit: Unit) -> list[Finding]:
