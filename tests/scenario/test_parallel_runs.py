@@ -1,6 +1,9 @@
 """Many runs on one broker and the same topics: those that were broken fail, and no other."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -8,9 +11,14 @@ import pytest
 
 from tests.scenario.conftest import ShopOpen, by_case, told
 from tests.support.shops import ORDER
+from tracecheck.chains import load, refresh
+from tracecheck.config import INJECT_VARIABLE, RUN_ID_VARIABLE, STORE_VARIABLE
 from tracecheck.model import Verdict
+from tracecheck.scenario.leaks import find_leaks
 
 SEED = 'cases: cases.csv\nseed: {kafka: orders, key: "o-{run}", value: {id: "o-{run}", fault: "{fault}"}}\n'
+ONE_SEED = 'seed: {kafka: orders, key: "o-{run}", value: {id: "o-{run}", fault: "%s"}}\n'
+OBSERVED = "observe: [{kafka: orders}]\n"
 FAULTS = {
     "inventory fails": ("reserved", "processing_failed"),
     "billing sends nothing": ("shipped", "not_sent"),
@@ -35,6 +43,38 @@ def test_twenty_runs_at_once_with_two_faults(shop: ShopOpen, tmp_path: Path) -> 
     expected = write(tmp_path, runs=20, faults=2, within_s=8)
     outcome = shop.run(tmp_path, parallel=20)
     assert {case: told(result) for case, result in by_case(outcome.report).items()} == expected
+
+
+def test_two_machines_at_once_on_one_bus_and_one_store_know_their_own_runs_only(shop: ShopOpen, tmp_path: Path) -> None:
+    faults = {"well": "none", "broken": "inventory fails"}
+    endpoints = {INJECT_VARIABLE: shop.endpoints.http, STORE_VARIABLE: shop.endpoints.api, "KAFKA": shop.kafka}
+    outside = {name: value for name, value in os.environ.items() if name not in (RUN_ID_VARIABLE, "GITHUB_ACTIONS")}
+    machines = {}
+    for name, fault in faults.items():
+        (tmp_path / f"{name}.yaml").write_text(
+            ORDER.replace("within: 5s", "within: 8s")
+            + "duplicates: {deliveries: forbid}\n"
+            + OBSERVED
+            + ONE_SEED % fault
+        )
+        command = [sys.executable, "-m", "tracecheck", "run", f"{name}.yaml", "--output", "json"]
+        machines[name] = subprocess.Popen(command, cwd=tmp_path, env=outside | endpoints, stdout=subprocess.PIPE)
+    ended = {name: (machine.communicate(timeout=120)[0], machine.returncode) for name, machine in machines.items()}
+    assert {name: status for name, (_, status) in ended.items()} == {"well": 0, "broken": 1}
+    (well,), (broken,) = (json.loads(ended[name][0])["results"] for name in faults)
+    assert [(one["step"], one["code"]) for one in broken["findings"]] == [("reserved", "processing_failed")]
+    chains = {name: one["chain_id"] for name, one in (("well", well), ("broken", broken))}
+    assert len(set(chains.values())) == 2
+    of = {name: run_of(shop, chain_id) for name, chain_id in chains.items()}
+    assert of["well"] != of["broken"]
+    assert [find_leaks(shop.service.store, run_id) for run_id in of.values()] == [(), ()]
+
+
+def run_of(shop: ShopOpen, chain_id: str) -> str:
+    """The one run that a chain is of."""
+    refresh(shop.service.store)
+    (run_id,) = load(shop.service.store, chain_id).run_ids
+    return run_id
 
 
 @pytest.mark.soak

@@ -1,7 +1,7 @@
 """Which broker a command works on."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -41,20 +41,31 @@ def connected(broker: str | None, bootstrap_servers: str | None) -> "Iterator[Br
 
 
 def which(broker: str | None, bootstrap_servers: str | None) -> tuple[str, str]:
-    """(system, address). A system without an address has that of its variable, nothing at all the first there is."""
-    system, separator, address = (broker or "").partition("=")
-    if system and system not in VARIABLES:
-        raise click.BadParameter(
-            f"expected SYSTEM=ADDRESS with a system of {', '.join(VARIABLES)}, got {broker!r}", param_hint="--broker"
-        )
-    if bootstrap_servers is not None:
-        if separator or system not in ("", "kafka"):
-            raise click.UsageError("give either --broker or --bootstrap-servers")
-        return "kafka", bootstrap_servers
-    if separator:
-        return system, address
-    for each, variable in VARIABLES.items():
-        if system in ("", each) and (found := os.environ.get(variable)):
-            return each, found
-    names = " or ".join(f"${VARIABLES[each]}" for each in VARIABLES if system in ("", each))
+    """(system, address) of the one broker meant; of nothing at all, the first that the environment knows."""
+    named = addresses(() if broker is None else (broker,), bootstrap_servers)
+    for system in named or VARIABLES:
+        if found := named.get(system) or os.environ.get(VARIABLES[system]):
+            return system, found
+    names = " or ".join(f"${variable}" for variable in VARIABLES.values())
     raise click.UsageError(f"which broker? Give --broker SYSTEM=ADDRESS, or set {names}")
+
+
+def addresses(brokers: Sequence[str], bootstrap_servers: str | None) -> dict[str, str]:
+    """Address by system, of what `--broker` (once or more) and `--bootstrap-servers` say.
+
+    A system without an address (`--broker kafka`) has that of its variable.
+    """
+    found: dict[str, str] = {}
+    given = (*brokers, *(() if bootstrap_servers is None else (f"kafka={bootstrap_servers}",)))
+    for text in given:
+        system, _, address = text.partition("=")
+        if system not in VARIABLES:
+            names = ", ".join(VARIABLES)
+            msg = f"expected SYSTEM=ADDRESS with a system of {names}, got {text!r}"
+            raise click.BadParameter(msg, param_hint="--broker")
+        address = address or os.environ.get(VARIABLES[system], "")
+        if not address:
+            raise click.UsageError(f"where is {system}? Give --broker {system}=ADDRESS, or set ${VARIABLES[system]}")
+        if found.setdefault(system, address) != address:
+            raise click.UsageError(f"{system} has two addresses; give either --broker or --bootstrap-servers, and once")
+    return found

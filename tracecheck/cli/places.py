@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracecheck.cli.bus import VARIABLES
+from tracecheck.cli.bus import VARIABLES, addresses
 from tracecheck.cli.options import F
-from tracecheck.errors import UsageError
 
 if TYPE_CHECKING:
     from tracecheck.scenario.ground import Places
@@ -37,17 +36,11 @@ def place_options(function: F) -> F:
 def places_of(
     *, bootstrap_servers: str | None, brokers: tuple[str, ...], database: str | None, http: str | None
 ) -> "Places":
-    """What `place_options` gave; for what was not given, the environment. Raises `UsageError`."""
+    """What `place_options` gave; for what was not given, the environment. Raises `click.UsageError`."""
     from tracecheck.scenario.ground import Places
 
     known = {system: os.environ[name] for system, name in VARIABLES.items() if os.environ.get(name)}
-    for given in brokers:
-        system, separator, address = given.partition("=")
-        if not separator or system not in VARIABLES or not address:
-            raise UsageError(f"--broker {given!r}: expected {' or '.join(f'{name}=ADDRESS' for name in VARIABLES)}")
-        known[system] = address
-    if bootstrap_servers:
-        known["kafka"] = bootstrap_servers
+    known |= addresses(brokers, bootstrap_servers)
     return Places(
         brokers=known,
         database=database or os.environ.get(DATABASE_VARIABLE),
