@@ -140,3 +140,12 @@ def test_skew_is_told_per_host_pair() -> None:
         ids = [chain.chain_id for chain in summaries(opened)]
         (skew,) = clock_skews(load_many(opened, ids))
     assert (skew.producer_host, skew.consumer_host, skew.hops, skew.at_least_ns) == ("left", "right", 2, 7 * MS)
+
+
+def test_a_trace_id_of_64_bits_is_found_as_the_tracer_wrote_it() -> None:
+    with open_store(":memory:") as store:  # type: ignore[attr-defined]
+        span = Traces().span("web", trace_id="00000000000000006c3cf93508f20577")
+        store.append([span])
+        refresh(store)
+        assert find(store, "6c3cf93508f20577") == find(store, "6C3CF93508F20577") == [":".join(span.key)]
+        assert find(store, "6c3cf93508f2057") == []

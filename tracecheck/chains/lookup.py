@@ -1,5 +1,6 @@
 """Finding chains and hops: lists, and chain ids by any name a user may have."""
 
+import re
 from typing import Any
 
 from tracecheck.chains.load import in_order
@@ -69,8 +70,16 @@ def hops(store: Reader, chain_id: str | None = None) -> list[Hop]:
 
 
 def find(store: Reader, needle: str) -> list[str]:
-    """Chain ids by chain, trace, correlation, run, message or event id; by a prefix of one where none equals it."""
+    """Chain ids by chain, trace, correlation, run, message or event id; by a prefix of one where none equals it.
+
+    A trace id of 64 bits, as older tracers write it, is also looked for with the zeros that it is stored with.
+    """
     if not needle:
         return []
     ids: list[str] = store.query(FIND, {"needle": needle}).column("chain_id").to_pylist()
+    if not ids and _SHORT_ID.fullmatch(needle):
+        ids = store.query(FIND, {"needle": needle.lower().zfill(32)}).column("chain_id").to_pylist()
     return ids
+
+
+_SHORT_ID = re.compile(r"[0-9a-fA-F]{1,16}")
