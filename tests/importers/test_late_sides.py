@@ -88,6 +88,18 @@ def test_a_conflict_that_is_no_shared_id_stays_one(tmp_path: Path) -> None:
         assert [span.conflicting for span in read_spans(store)] == [True, True]
 
 
+def test_no_version_of_a_side_is_lost(tmp_path: Path) -> None:
+    """Three that differ in their tags alone, one of them before its client came, are three afterwards."""
+    with open_store(":memory:") as store:
+        versions = [CALL[2] | {"tags": {"version": str(number)}} for number in range(3)]
+        for records in ([versions[0]], [CALL[1]], [versions[1]], [versions[2]], [versions[1]]):
+            import_files(store, [a_file(tmp_path, records)])
+        servers = [span for span in read_spans(store) if span.name == "serve"]
+        assert sorted(span.attributes["version"] for span in servers) == ["0", "1", "2"]
+        assert {span.parent_span_id for span in servers} == {CALL[1]["id"]}
+        assert all(span.conflicting for span in servers)
+
+
 def test_jaeger_s_sides_are_told_apart_too(tmp_path: Path) -> None:
     def a_trace(service: str, kind: str) -> Path:
         span = {"traceID": "a1", "spanID": "b2", "operationName": kind, "startTime": 1, "duration": 1, "processID": "p"}

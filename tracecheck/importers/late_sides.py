@@ -5,7 +5,7 @@ both stand under one id, and children of the server may hang on the client. The 
 and separated anew; what became of a span earlier is seen by its id, which is made from what the span is.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -15,7 +15,9 @@ from tracecheck.store.protocol import Store, Writer
 from tracecheck.store.rows import INT64_MAX
 from tracecheck.store.spans import read_spans
 
-TRACES_AT_ONCE = 10_000
+ASKED_AT_ONCE = 10_000
+READ_AT_ONCE = 100
+"""Traces of which every span is held as an object, so that a file of many such traces takes no more memory."""
 
 _SUSPECTS = """
     with seen as materialized (
@@ -63,12 +65,15 @@ class _Identity(NamedTuple):
 
 def separate_late_sides(store: Store, trace_ids: Collection[str]) -> int:
     """Separates what shares an id in these traces. Returns how many spans turned out to be stored already."""
-    asked = sorted(trace_ids)
-    return sum(_separate(store, asked[at : at + TRACES_AT_ONCE]) for at in range(0, len(asked), TRACES_AT_ONCE))
+    return sum(
+        _separate(store, some)
+        for asked in _parts(sorted(trace_ids), ASKED_AT_ONCE)
+        for some in _parts(store.query(_SUSPECTS, {"trace_ids": asked})["trace_id"].to_pylist(), READ_AT_ONCE)
+    )
 
 
 def as_one_file(spans: Sequence[Span]) -> list[Span]:
-    """The spans as `separate_shared_ids` makes them of a file with all of them, whatever it made of them before."""
+    """Each span, in its place, as `separate_shared_ids` makes it of a file with all, whatever it made of it before."""
     keys = {span.key for span in spans}
     shared: dict[tuple[str, str], str] = {}
     for span in spans:
@@ -88,19 +93,17 @@ def as_one_file(spans: Sequence[Span]) -> list[Span]:
 
 
 def _separate(store: Store, trace_ids: list[str]) -> int:
-    suspects = store.query(_SUSPECTS, {"trace_ids": trace_ids})["trace_id"].to_pylist()
-    if not suspects:
-        return 0
-    wanted = {"trace_ids": suspects}
+    wanted = {"trace_ids": trace_ids}
     stored = read_spans(store, "trace_id in (select unnest($trace_ids)::uuid)", wanted)
     separated = as_one_file([replace(span, conflicting=False) for span in stored])
-    known, right = {_identity(span) for span in stored}, {_identity(span): span for span in separated}
-    stale = [each for each in known if each not in right]
-    if not stale:
+    before, after = list(map(_identity, stored)), list(map(_identity, separated))
+    staying = {old for old, new in zip(before, after, strict=True) if old == new}
+    moved = [place for place, old in enumerate(before) if old != after[place] and old not in staying]
+    if not moved:
         return 0
-    new = [span for identity, span in right.items() if identity not in known]
-    store.append(new)  # before the old rows go: whoever is killed between has both
-
+    # New rows first: whoever is killed in between has both. What is stored already is dropped as any repeat is.
+    appended = store.append([separated[place] for place in moved])
+    stale = [before[place] for place in moved]
     columns = {field: [getattr(each, field) for each in stale] for field in _Identity._fields}
 
     def work(writer: Writer) -> None:
@@ -108,7 +111,11 @@ def _separate(store: Store, trace_ids: list[str]) -> int:
         writer.execute(_SETTLED, wanted)
 
     store.write(work)
-    return len(stale) - len(new)
+    return len(moved) - appended.stored
+
+
+def _parts(ids: list[str], size: int) -> Iterator[list[str]]:
+    return (ids[at : at + size] for at in range(0, len(ids), size))
 
 
 def _identity(span: Span) -> _Identity:
