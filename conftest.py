@@ -26,8 +26,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_setup() -> None:
-    """A library that sets up its own logging in one test may switch existing loggers off; the next is to hear ours."""
+    """What one test did to the logging of its process, by a library or a command it ran here, is not the next one's."""
     logging.disable(logging.NOTSET)
+    for handler in tuple(logging.root.handlers):
+        if isinstance(handler, logging.StreamHandler) and getattr(handler.stream, "closed", False):
+            logging.root.removeHandler(handler)
+            logging.root.setLevel(logging.WARNING)
     for name, logger in logging.root.manager.loggerDict.items():
         if name.startswith("tracecheck") and isinstance(logger, logging.Logger):
             logger.disabled = False
