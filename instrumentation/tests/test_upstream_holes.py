@@ -40,6 +40,12 @@ def test_kafka_python_begins_a_new_trace_after_receiving_and_loses_baggage(kafka
     assert ours == (True, "t-1")
 
 
+def statuses_of_a_send_in_vain(spans: CapturedSpans, driver: Any, out: Out) -> list[StatusCode]:
+    driver.send_in_vain(out)
+    driver.close()
+    return [span.status.status_code for span in sent(spans)]
+
+
 def test_kafka_python_makes_no_span_for_a_poll(kafka_address: str) -> None:
     def story(spans: CapturedSpans, handling: Handling) -> Any:
         driver = KafkaPythonDriver(kafka_address)
@@ -80,9 +86,7 @@ def test_kafka_python_breaks_a_send_that_the_client_takes(
 def test_kafka_python_calls_a_send_good_that_the_broker_never_took(kafka_address: str) -> None:
     def story(spans: CapturedSpans, _: Handling) -> Any:
         driver = KafkaPythonDriver(kafka_address)
-        driver.send_in_vain(Out(destination=driver.fresh(), headers=[]))
-        driver.close()
-        return [span.status.status_code for span in sent(spans)]
+        return statuses_of_a_send_in_vain(spans, driver, Out(destination=driver.fresh(), headers=[]))
 
     assert alone_and_ours(KafkaInstrumentor(), story) == ([StatusCode.UNSET], [StatusCode.ERROR])
 
@@ -109,9 +113,7 @@ def test_kafka_python_does_not_say_which_message_of_which_group_it_received(kafk
 def test_aiokafka_ends_a_send_before_it_is_sent_and_so_calls_a_failure_good(kafka_address: str) -> None:
     def story(spans: CapturedSpans, _: Handling) -> Any:
         driver = AIOKafkaDriver(kafka_address)
-        driver.send_in_vain(Out(destination=driver.fresh()))
-        driver.close()
-        return [span.status.status_code for span in sent(spans)]
+        return statuses_of_a_send_in_vain(spans, driver, Out(destination=driver.fresh()))
 
     assert alone_and_ours(AIOKafkaInstrumentor(), story) == ([StatusCode.UNSET], [StatusCode.ERROR])
 
@@ -260,9 +262,7 @@ def test_confluent_begins_a_new_trace_in_a_worker_thread(kafka_address: str) -> 
 def test_confluent_calls_a_send_good_that_the_broker_never_took(kafka_address: str) -> None:
     def story(spans: CapturedSpans, _: Handling) -> Any:
         driver = ConfluentDriver(kafka_address)
-        driver.send_in_vain(Out(destination="nowhere"))
-        driver.close()
-        return [span.status.status_code for span in sent(spans)]
+        return statuses_of_a_send_in_vain(spans, driver, Out(destination="nowhere"))
 
     assert alone_and_ours(ConfluentKafkaInstrumentor(), story) == ([StatusCode.UNSET], [StatusCode.ERROR])
 
