@@ -28,11 +28,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_setup() -> None:
     """What one test did to the logging of its process, by a library or a command it ran here, is not the next one's."""
     logging.disable(logging.NOTSET)
+    logging.root.setLevel(logging.WARNING)  # Celery's worker raises it
     for handler in tuple(logging.root.handlers):
         if isinstance(handler, logging.StreamHandler) and getattr(handler.stream, "closed", False):
             logging.root.removeHandler(handler)
-            logging.root.setLevel(logging.WARNING)
     for name, logger in logging.root.manager.loggerDict.items():
-        if name.startswith("tracecheck") and isinstance(logger, logging.Logger):
+        if isinstance(logger, logging.Logger):
             logger.disabled = False
-            logger.propagate = True
+            logger.propagate = logger.propagate or name.startswith("tracecheck")
