@@ -46,6 +46,7 @@ EVERY_RULE = {
     "cycle", "orphan", "batch_fan_in", "ambiguous", "stale_context", "context_lost", "clock_skew",
     "duplicate_delivery", "duplicate_send", "processing_failed", "send_failed",
     "conflicting_span", "duplicate_effect", "sent by name", "handled after", "failed after",
+    "named by a link", "several by links",
 }  # fmt: skip
 """A generator that never reaches a rule proves nothing about it."""
 
@@ -102,6 +103,10 @@ def compare(graph: Sequence[Span], stored: Stored, fired: Counter[str]) -> None:
     fired["sent by name"] += any(hop.producer in {oracle.spans[n].key for n in oracle.promoted} for hop in found)
     fired["handled after"] += bool(oracle.handlers)
     fired["failed after"] += any(oracle.went_wrong(n) and oracle.spans[n].status != 2 for n in oracle.handlers)
+    fired["named by a link"] += bool(oracle.named_by_links)
+    fired["several by links"] += (
+        max(Counter(hop.consumer for hop in found if hop.producer is None).values(), default=0) > 1
+    )
     fired.update(hop.outcome for hop in found)
     fired.update(hop.evidence[0] for hop in found if hop.evidence[0])
     fired.update(code for codes in oracle.findings.values() for code in codes)

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import cached_property
 
-from tracecheck.model import Operation, Span, SpanKind
+from tracecheck.model import MessageIdentity, Operation, Span, SpanKind
 
 EXACT = ("kafka", "aws_sqs")
 PRODUCER, CONSUMER = ("create", "send"), ("receive", "process")
@@ -55,6 +55,7 @@ class Oracle:
         self.joined: set[tuple[int, int]] = set()
         self.edges: dict[int, list[Evidence]] = {}
         self._context()
+        self._linked()
         self._inherit()
         self._identity()
         self._inherit()
@@ -240,6 +241,50 @@ class Oracle:
             if is_named and not same_position and not same_id:
                 return True
         return False
+
+    @cached_property
+    def named_by_links(self) -> dict[int, list[MessageIdentity]]:
+        """Consumer that does not say which one message it handled -> what its links to no message span say of theirs."""
+        found: dict[int, list[MessageIdentity]] = defaultdict(list)
+        for n in (n for n in self.all if self.role[n] in CONSUMER):
+            says_one = self.said(n, "offset") is not None or self.said(n, "message_id") is not None
+            if says_one and (self.said(n, "batch_count") or 1) <= 1:  # type: ignore[operator]
+                continue
+            if any(edge.rank == 0 and edge.via == "parent" for edge in self.edges.get(n, [])):
+                continue
+            for link, target in self.targets[n]:
+                known = link.identity
+                tells = known.message_id is not None or (known.partition is not None and known.offset is not None)
+                if tells and (target is None or self.role[target] is None) and known not in found[n]:
+                    found[n].append(known)
+        return {n: names for n, names in found.items() if names}
+
+    def _linked(self) -> None:
+        for n, names in self.named_by_links.items():
+            for name in names:
+                own = {"partition": name.partition, "offset": name.offset, "message_id": name.message_id}
+                own |= {"system": self.said(n, "system"), "destination": self.said(n, "destination")}
+                message = self._known_as(n, own.get)
+                if message is None or any(edge.message == message and edge.rank == 0 for edge in self.edges.get(n, [])):
+                    continue
+                edges = self.edges.setdefault(n, [])
+                same = next((edge for edge in edges if edge.message == message), None)
+                if same is None:
+                    edges.append(Evidence(message, 1, "identity", n, name))
+                    continue
+                for key in ("partition", "offset", "message_id"):
+                    values = [value for value in (getattr(same, key), getattr(name, key)) if value is not None]
+                    setattr(same, key, max(values, default=None))
+
+    def _known_as(self, n: int, say: object) -> int | None:
+        """The message with the best of these names: the last before the consumer, else the first."""
+        for key in self._keys(say):
+            same = [m for m in self.messages if key in self._keys(lambda name, m=m: self.of_message(m, name))]
+            before = [m for m in same if m < n]
+            message = before[-1] if before else same[0] if same else None
+            if message is not None:
+                return None if message == self.stale.get(n, (None,))[0] else message
+        return None
 
     def _inherit(self) -> None:
         heirs: dict[int, list[int]] = defaultdict(list)

@@ -38,7 +38,7 @@ class HopOracle(ChainOracle):
                 self.missing[key][1] for key, (m, _, group) in self.ghosts.items() if m == message and group is None
             }
             hops += [self._unhandled(message, service) for service in (services - {None}) or services or {""}]
-        hops += [self._unknown(attempts) for attempts in self.unknown.values()]
+        hops += [self._unknown(key[3], attempts) for key, attempts in self.unknown.items()]
         return sorted(self._with_lost_context(hops), key=repr)
 
     def _with_lost_context(self, hops: list[OracleHop]) -> list[OracleHop]:
@@ -183,7 +183,7 @@ class HopOracle(ChainOracle):
     def unknown(self) -> dict[tuple[object, ...], list[int]]:
         """Consumers whose message nobody is seen to send, those of one message together."""
         around = {self.parent[n] for n in self.all if self.role[n] in CONSUMER}
-        seen: dict[int, tuple[object, ...]] = {}
+        seen: dict[tuple[int, object], tuple[object, ...]] = {}
         for n in (n for n in self.all if self.role[n] in CONSUMER and n not in self.edges and n not in self.unclear):
             is_receive = self.role[n] == "receive"
             names = [self.said(n, name) for name in ("offset", "message_id", "partition")]
@@ -195,33 +195,54 @@ class HopOracle(ChainOracle):
                 continue
             if any(target is not None and self.role[target] in CONSUMER for _, target in self.targets[n]):
                 continue
-            own: object = n
-            if names[0] is not None:
-                own = ("position", names[2], names[0])
-            elif names[1] is not None:
-                own = ("id", names[1])
-            seen[n] = (
-                self.chains[n], self.said(n, "system"), self.said(n, "destination"), own,
-                self.said(n, "consumer_group") or self.spans[n].service,
-            )  # fmt: skip
+            for own, said in self._told_apart(n).items():
+                seen[n, own] = (
+                    self.chains[n], self.said(n, "system"), self.said(n, "destination"), own,
+                    self.said(n, "consumer_group") or self.spans[n].service,
+                )  # fmt: skip
+                self._said_of[n, own] = said
         found: dict[tuple[object, ...], list[int]] = {}
-        for n, key in seen.items():
+        for (n, own), key in seen.items():
             outer = self.parent[n]
-            if outer is not None and outer < n and outer in seen:
-                same = (seen[outer][2], seen[outer][4]) == (key[2], key[4])
-                if same and (key[3] == n or seen[outer][3] == key[3]):
+            if outer is not None and outer < n:
+                inside = [other for (o, _), other in seen.items() if o == outer]
+                if any((other[2], other[4]) == (key[2], key[4]) and (own == n or other[3] == own) for other in inside):
                     continue
             found.setdefault(key, []).append(n)
+        handled = {key[1:] for key, attempts in found.items() if any(self.role[n] == "process" for n in attempts)}
+        return {
+            key: kept
+            for key, attempts in found.items()
+            if (kept := [n for n in attempts if key[1:] not in handled or self.role[n] == "process"])
+        }
+
+    @cached_property
+    def _said_of(self) -> dict[tuple[int, object], dict[str, object]]:
+        return {}
+
+    def _told_apart(self, n: int) -> dict[object, dict[str, object]]:
+        """What each message of a consumer is told by -> its position and id."""
+        names = ("partition", "offset", "message_id")
+        told = [{name: getattr(one, name) for name in names} for one in self.named_by_links.get(n, [])]
+        found: dict[object, dict[str, object]] = {}
+        for one in told or [{name: self.said(n, name) for name in names}]:
+            own: object = n
+            if one["offset"] is not None:
+                own = ("position", one["partition"], one["offset"])
+            elif one["message_id"] is not None:
+                own = ("id", one["message_id"])
+            ids = [i for i in (one["message_id"], found.get(own, {}).get("message_id")) if i is not None]
+            found[own] = one | {"message_id": max(ids, default=None)}  # type: ignore[type-var]
         return found
 
-    def _unknown(self, attempts: list[int]) -> OracleHop:
+    def _unknown(self, own: object, attempts: list[int]) -> OracleHop:
         ok = [n for n in attempts if not self.went_wrong(n)]
         findings = self._doubts(None, attempts)
         findings += [] if ok else ["processing_failed"]
         findings += ["stale_context"] if any(n in self.stale for n in attempts) else []
         findings += ["ambiguous"] if any(self.parent[u] in attempts for u in self.unclear) else []
         place = tuple(
-            max((v for n in attempts if (v := self.said(n, name)) is not None), default=None)  # type: ignore[type-var]
+            max((v for n in attempts if (v := self._said_of[n, own][name]) is not None), default=None)  # type: ignore[type-var]
             for name in ("partition", "offset", "message_id")
         )
         groups = [str(g) for n in attempts if (g := self.said(n, "consumer_group")) is not None]

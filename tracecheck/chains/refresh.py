@@ -146,6 +146,8 @@ def _find_edges(writer: Writer) -> None:
     while _any(writer, "c_folded f join c_folded g on g.n = f.message"):
         _run(writer, "31_folding_again")
     _run(writer, "32_messages", "40_context", "41_stale")
+    if _any(writer, "c_link_name"):
+        _run(writer, "42_linked_names")
     if _any(writer, "c_consumer where n not in (select consumer from c_edge)"):
         _run(writer, "42_inherited", "43_identity", "42_inherited", "44_correlation", "42_inherited")
 

@@ -24,15 +24,21 @@ TOUCHING = """
     trace_id in (select unnest($traces::uuid[]))
     or (len(links) > 0 and list_has_any(list_transform(links, lambda l: l.trace_id), $traces::uuid[]))
     or message_id in (select unnest($names::varchar[])) or event_id in (select unnest($names::varchar[]))
+    or (len(links) > 0 and list_has_any(list_transform(links, lambda l: l.message_id), $names::varchar[]))
     or correlation_id in (select unnest($correlations::varchar[]))
     or (message_offset in (select unnest($offsets::bigint[]))
         and struct_pack(d := coalesce(destination, ''), p := partition_id, o := message_offset)
             in (select unnest($positions::struct(d varchar, p varchar, o bigint)[])))
+    or (len(links) > 0 and list_has_any(
+        list_transform(links, lambda l: struct_pack(
+            d := coalesce(destination, ''), p := l.partition_id, o := l.message_offset)),
+        $positions::struct(d varchar, p varchar, o bigint)[]))
 """
 
 
 RECENT = """
     select hex_trace_id(trace_id) as trace_id, list_transform(links, lambda l: hex_trace_id(l.trace_id)) as linked,
+        list_transform(links, lambda l: struct_pack(p := l.partition_id, o := l.message_offset, i := l.message_id)) as named,
         message_id, event_id, correlation_id, destination, partition_id, message_offset
     from span_rows
     where ingested_unix_nano >= (select max(ingested_unix_nano) from span_rows) - $look_back
@@ -90,8 +96,10 @@ def tokens_of(span: Span, constants: Container[str]) -> set[Token]:
     if (said := span.messaging) is not None:
         identity = said.identity
         found |= {("name", name) for name in (identity.message_id, said.event_id) if name is not None}
-        if identity.offset is not None and identity.partition is not None:
-            found.add(("position", (said.destination or "", identity.partition, identity.offset)))
+        for one in (identity, *(link.identity for link in span.links)):
+            if one.offset is not None and one.partition is not None:
+                found.add(("position", (said.destination or "", one.partition, one.offset)))
+        found |= {("name", link.identity.message_id) for link in span.links if link.identity.message_id is not None}
     return found
 
 
@@ -115,10 +123,11 @@ def rows_touching(rows: pa.Table, tokens: Tokens) -> set[int]:
     if tokens.traces:
         traces = [bytes.fromhex(trace) for trace in tokens.traces]
         found |= _in(_ids(rows["trace_id"]), traces, pa.binary(16))
-        found |= _linking(rows["links"], traces)
+        found |= _linking(rows["links"], "trace_id", traces, pa.binary(16))
     if tokens.names:
         found |= _in(rows["message_id"], tokens.names, pa.string())
         found |= _in(rows["event_id"], tokens.names, pa.string())
+        found |= _linking(rows["links"], "message_id", tokens.names, pa.string())
     if tokens.correlations:
         found |= _in(rows["correlation_id"], tokens.correlations, pa.string())
     if tokens.positions:
@@ -126,6 +135,11 @@ def rows_touching(rows: pa.Table, tokens: Tokens) -> set[int]:
         for place in _in(rows["message_offset"], offsets, pa.int64()):
             said = [rows[name][place].as_py() for name in ("destination", "partition_id", "message_offset")]
             if (said[0] or "", said[1], said[2]) in tokens.positions:
+                found.add(place)
+        for place in _linking(rows["links"], "message_offset", offsets, pa.int64()) - found:
+            destination = rows["destination"][place].as_py() or ""
+            links = rows["links"][place].as_py()
+            if any((destination, link["partition_id"], link["message_offset"]) in tokens.positions for link in links):
                 found.add(place)
     return found
 
@@ -152,19 +166,27 @@ def recent_tokens(store: Reader, look_back_ns: int) -> frozenset[Token]:
     found |= {("trace", trace) for traces in rows["linked"] for trace in traces or ()}
     found |= {("name", name) for side in ("message_id", "event_id") for name in rows[side] if name is not None}
     found |= {("correlation", name) for name in rows["correlation_id"] if name is not None}
-    places = zip(rows["destination"], rows["partition_id"], rows["message_offset"], strict=True)
+    links = [
+        (destination, link)
+        for destination, named in zip(rows["destination"], rows["named"], strict=True)
+        for link in named or ()
+    ]
+    found |= {("name", link["i"]) for _, link in links if link["i"] is not None}
+    places = [(destination, link["p"], link["o"]) for destination, link in links]
+    places += zip(rows["destination"], rows["partition_id"], rows["message_offset"], strict=True)
     found |= {("position", (place[0] or "", place[1], place[2])) for place in places if None not in place[1:]}
     return frozenset(found)
 
 
-def _linking(links: pa.ChunkedArray, traces: list[bytes]) -> set[int]:
+def _linking(links: pa.ChunkedArray, name: str, values: list[Any], kind: pa.DataType) -> set[int]:
+    """Places of the rows with a link that has one of the values."""
     found: set[int] = set()
     start = 0
     for chunk in links.chunks:
-        targets = _ids(pc.struct_field(pc.list_flatten(chunk), "trace_id"))
-        if len(targets):
+        said = _ids(pc.struct_field(pc.list_flatten(chunk), name))
+        if len(said):
             parents = pc.list_parent_indices(chunk)
-            found |= {start + parents[place].as_py() for place in _in(targets, traces, pa.binary(16))}
+            found |= {start + parents[place].as_py() for place in _in(said, values, kind)}
         start += len(chunk)
     return found
 

@@ -7,13 +7,10 @@ from typing import TypeVar
 
 from tracecheck.chains.assembly.facts import Facts, Said
 from tracecheck.chains.assembly.messages import messages_of
-
-EXACT = ("kafka", "aws_sqs")
-"""Systems in which both sides name the same place."""
+from tracecheck.chains.assembly.names import EXACT, last_before, named, names_of, offered_by
+from tracecheck.model import MessageIdentity
 
 CONTEXT, IDENTITY, CORRELATION, INFERRED = range(4)
-
-SEPARATOR = "\x1f"
 
 _Value = TypeVar("_Value", str, int)
 
@@ -36,7 +33,8 @@ class MessageEdge:
 @dataclass(slots=True)
 class Edges:
     """All of it. `stale` is context that contradicts identity; `joined` are other messages that a consumer waited for;
-    `unclear` are process spans inside a batch of which nothing tells what they handled."""
+    `unclear` are process spans inside a batch of which nothing tells what they handled; `linked` is what links to no
+    message say of theirs, by the consumer that does not say it itself."""
 
     facts: Facts
     message_of: dict[int, int]
@@ -45,6 +43,7 @@ class Edges:
     stale: dict[int, tuple[int, str]] = field(default_factory=dict)
     joined: list[tuple[int, int]] = field(default_factory=list)
     unclear: set[int] = field(default_factory=set)
+    linked: dict[int, list[MessageIdentity]] = field(default_factory=dict)
     owners: dict[int, int | None] = field(default_factory=dict)
 
     def owner(self, n: int) -> int | None:
@@ -74,6 +73,7 @@ def edges_of(facts: Facts) -> Edges:
     message_of, messages = messages_of(facts)
     edges = Edges(facts=facts, message_of=message_of, messages=messages)
     _by_context(edges)
+    _by_linked_names(edges)
     if len(edges.of) < len(facts.consumers):
         _inherit(edges)
         _by_identity(edges)
@@ -193,6 +193,46 @@ def _is_stale(
     return named and not same_id
 
 
+def _by_linked_names(edges: Edges) -> None:
+    """Batches say on each link which message it is. Where a link leads to no message, that finds it."""
+    facts = edges.facts
+    for n, links in facts.links.items():
+        said = facts.consumers.get(n)
+        if said is None or (said.of_one and (said.offset is not None or said.message_id is not None)):
+            continue
+        if any(edge.context == "parent" for edge in edges.of.get(n, ())):
+            continue
+        names = {
+            link.identity: None
+            for link, target in links
+            if (target is None or facts.said(target) is None)
+            and (link.identity.message_id is not None or None not in (link.identity.partition, link.identity.offset))
+        }
+        if names:
+            edges.linked[n] = list(names)
+    sought = {
+        (n, name): names_of(named(facts.consumers[n], name)) for n, names in edges.linked.items() for name in names
+    }
+    offered = offered_by(edges.messages, {key for keys in sought.values() for key in keys}) if sought else {}
+    for (n, name), keys in sought.items():
+        message = next((last_before(same, n) for key in keys if (same := offered.get(key))), None)
+        if message is None or edges.stale.get(n, (None,))[0] == message:
+            continue
+        own = edges.of.setdefault(n, [])
+        known = next((place for place, edge in enumerate(own) if edge.message == message), None)
+        if known is None:
+            own.append(
+                MessageEdge(message, IDENTITY, "identity", None, n, name.partition, name.offset, name.message_id)
+            )
+        elif own[known].evidence == IDENTITY:
+            own[known] = replace(
+                own[known],
+                partition=_most(own[known].partition, name.partition),
+                offset=_most(own[known].offset, name.offset),
+                message_id=_most(own[known].message_id, name.message_id),
+            )
+
+
 def _inherit(edges: Edges) -> None:
     """A process span directly inside a consumer with messages handles one of them: the one it names, the only one, or
     all if it is the only such child."""
@@ -253,35 +293,17 @@ def _leftover(edges: Edges) -> list[Said]:
     ]
 
 
-def _names(said: Said) -> list[tuple[str, str]]:
-    """The keys by which a message can be known again, best first."""
-    found = []
-    if said.offset is not None and said.partition is not None and said.destination is not None:
-        found.append(("p", _joined(said.system, said.destination, said.partition, str(said.offset))))
-    place = said.destination if said.system in EXACT else ""
-    names = (name for name in (said.message_id, said.event_id) if name is not None)
-    return found + [("i", _joined(said.system or "", place, name)) for name in names]
-
-
-def _joined(*parts: str | None) -> str:
-    return SEPARATOR.join(part for part in parts if part is not None)
-
-
 def _by_identity(edges: Edges) -> None:
-    sought = {said.n: keys for said in _leftover(edges) if (keys := _names(said))}
+    sought = {said.n: keys for said in _leftover(edges) if (keys := names_of(said))}
     if not sought:
         return
-    wanted = {key for keys in sought.values() for key in keys}
-    offered: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for n, message in edges.messages.items():
-        for key in set(_names(message)) & wanted:
-            offered[key].append(n)
+    offered = offered_by(edges.messages, {key for keys in sought.values() for key in keys})
     for n, keys in sought.items():
         stale = edges.stale.get(n)
         for key in keys:
             if not (same := offered.get(key)):
                 continue
-            last = same[max(bisect_left(same, n) - 1, 0)]
+            last = last_before(same, n)
             if stale is None or stale[0] != last:
                 edges.of[n] = [MessageEdge(last, IDENTITY, "identity", None, n)]
                 break

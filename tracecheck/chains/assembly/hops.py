@@ -9,6 +9,7 @@ from tracecheck.chains.assembly.deliveries import Deliveries, Delivery, Ghost
 from tracecheck.chains.assembly.edges import CONTEXT, CORRELATION, IDENTITY, Edges
 from tracecheck.chains.assembly.facts import NEVER, Facts, Said
 from tracecheck.chains.assembly.parts import Parts
+from tracecheck.chains.assembly.unknown import unknown_of
 from tracecheck.model import Evidence, Hop, Outcome, Span, SpanBrief, SpanKind
 
 EVIDENCE = {CONTEXT: Evidence.CONTEXT, IDENTITY: Evidence.IDENTITY, CORRELATION: Evidence.CORRELATION}
@@ -109,56 +110,15 @@ def _unhandled(edges: Edges, deliveries: Deliveries, parts: Parts) -> Iterable[_
 
 
 def _unknown(facts: Facts, edges: Edges, parts: Parts) -> Iterable[_Half]:
-    """Consumers whose message nobody is seen to send; those that name the same position or id are one delivery."""
-    around = {facts.parent[n] for n in facts.consumers}
-    candidates: dict[int, tuple[Said, str, str]] = {}
-    for n, said in facts.consumers.items():
-        if n in edges.of or n in edges.unclear or said.destination is None or not _is_hop(facts, said, around):
-            continue
-        part = f"n{n}"
-        if said.offset is not None:
-            part = f"p{said.partition or ''}:{said.offset}"
-        elif said.message_id is not None:
-            part = f"i{said.message_id}"
-        candidates[n] = (said, part, said.service if said.group is None else said.group)
-    together: dict[tuple[object, ...], list[Said]] = defaultdict(list)
-    for n, (said, part, group) in candidates.items():
-        outer = facts.parent[n]
-        if outer is not None and outer < n and outer in candidates:
-            around_said, around_part, around_group = candidates[outer]
-            same = (around_group, around_said.destination) == (group, said.destination)
-            if same and (part in (around_part, f"n{n}")):
-                continue
-        together[parts.origin[n], said.system, said.destination, part, group].append(said)
-    for (origin, *_), attempts in together.items():
-        assert isinstance(origin, int)
+    for one in unknown_of(facts, edges, parts):
         yield _Half(
-            origin=origin,
+            origin=one.origin,
             message=None,
-            attempts=attempts,
+            attempts=one.attempts,
             outcome=Outcome.ORIGIN_UNKNOWN,
-            group=_most(said.group for said in attempts),
-            context=min((context for said in attempts if (context := _context(facts, said))), default=None),
+            group=_most(said.group for said in one.attempts),
+            context=one.context,
         )
-
-
-def _is_hop(facts: Facts, said: Said, around: set[int | None]) -> bool:
-    """Not a receive around other consumers or linking to them, and not an empty poll."""
-    n = said.n
-    if any(target in facts.consumers for _, target in facts.links.get(n, ())):
-        return False
-    if said.role != "receive":
-        return True
-    says_nothing = said.offset is None and said.message_id is None and said.partition is None and not said.batch_count
-    rooted = said.span.parent_span_id is None or facts.parent[n] is not None
-    return n not in around and not (says_nothing and n not in facts.links and rooted)
-
-
-def _context(facts: Facts, said: Said) -> str | None:
-    """How a trace context arrived that leads to no stored span."""
-    if said.span.parent_span_id is not None and facts.parent[said.n] is None:
-        return "parent"
-    return "link" if any(target is None for _, target in facts.links.get(said.n, ())) else None
 
 
 def _sent_twice(edges: Edges) -> set[int]:

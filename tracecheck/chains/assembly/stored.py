@@ -8,6 +8,7 @@ import pyarrow as pa
 from tracecheck.chains.assembly.assemble import EFFECT_KEY, Assembled
 from tracecheck.chains.assembly.deliveries import Attempt, Deliveries
 from tracecheck.chains.assembly.facts import NEVER, Said
+from tracecheck.chains.assembly.names import named
 from tracecheck.model import (
     Chain,
     Event,
@@ -124,6 +125,11 @@ def write_chains(writer: Writer, assembled: Assembled, *, after: int) -> None:
     ):
         writer.insert(table, _table(rows))
     keys = [_key_row(chain_of[n], said) for side in (facts.producers, facts.consumers) for n, said in side.items()]
+    keys += [
+        _key_row(chain_of[n], named(facts.consumers[n], name))
+        for n, names in assembled.edges.linked.items()
+        for name in names
+    ]
     keys = [row for row in keys if any(row[name] is not None for name in ("message_offset", "message_id", "event_id"))]
     if keys:
         writer.execute(

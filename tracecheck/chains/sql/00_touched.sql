@@ -46,6 +46,21 @@ select distinct key_hash from (
 where case named when 'position_hash' then message_offset is not null
     when 'message_hash' then message_id is not null else event_id is not null end;
 
+insert into c_touched_key
+select distinct key_hash from (
+    select hash('p', destination, link.partition_id, link.message_offset) as key_hash
+    from (
+        select destination, unnest(links) as link from span_rows
+        where ingest_number between (select first_number from c_window) and (select last_number from c_window) and len(links) > 0
+    ) where link.partition_id is not null and link.message_offset is not null
+    union
+    select hash('i', link.message_id)
+    from (
+        select unnest(links) as link from span_rows
+        where ingest_number between (select first_number from c_window) and (select last_number from c_window) and len(links) > 0
+    ) where link.message_id is not null
+) where key_hash not in (select key_hash from c_touched_key);
+
 insert into c_touched_trace
 select distinct link.trace_id from (
     select unnest(links) as link from span_rows

@@ -32,3 +32,12 @@ create or replace temp table c_edge as
 select consumer, message, 0 as evidence, via, via as context, partition_id, message_offset, message_id,
     consumer as basis, false as ambiguous
 from c_context where consumer not in (select n from c_stale);
+
+-- What links that lead to no message say of theirs, unless the consumer says itself which one message it handled.
+create or replace temp table c_link_name as
+select distinct c.n, c.role, c.system, c.destination, l.partition_id, l.message_offset, l.message_id
+from c_links l join c_consumer c on c.n = l.n
+where (l.message_id is not null or (l.partition_id is not null and l.message_offset is not null))
+    and (l.target is null or l.target not in (select n from c_messaging))
+    and (c.batch_count > 1 or (c.message_offset is null and c.message_id is null))
+    and c.n not in (select consumer from c_edge where context = 'parent');

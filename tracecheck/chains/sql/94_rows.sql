@@ -111,4 +111,7 @@ from (
     from c_messaging where message_offset is not null and partition_id is not null
     union all select n, hash('i', message_id) from c_messaging where message_id is not null
     union all select n, hash('i', event_id) from c_messaging where event_id is not null
+    union all select n, hash('p', destination, partition_id, message_offset)
+        from c_link_name where message_offset is not null and partition_id is not null
+    union all select n, hash('i', message_id) from c_link_name where message_id is not null
 ) k join c_span_chain x on x.n = k.n;
