@@ -244,7 +244,7 @@ class Oracle:
 
     @cached_property
     def named_by_links(self) -> dict[int, list[MessageIdentity]]:
-        """Consumer that does not say which one message it handled -> what its links to no message span say of theirs."""
+        """Consumer that does not say which one message it handled -> what its links to no message say of theirs."""
         found: dict[int, list[MessageIdentity]] = defaultdict(list)
         for n in (n for n in self.all if self.role[n] in CONSUMER):
             says_one = self.said(n, "offset") is not None or self.said(n, "message_id") is not None

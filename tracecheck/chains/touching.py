@@ -38,7 +38,8 @@ TOUCHING = """
 
 RECENT = """
     select hex_trace_id(trace_id) as trace_id, list_transform(links, lambda l: hex_trace_id(l.trace_id)) as linked,
-        list_transform(links, lambda l: struct_pack(p := l.partition_id, o := l.message_offset, i := l.message_id)) as named,
+        list_transform(links, lambda l: struct_pack(
+            p := l.partition_id, o := l.message_offset, i := l.message_id)) as named,
         message_id, event_id, correlation_id, destination, partition_id, message_offset
     from span_rows
     where ingested_unix_nano >= (select max(ingested_unix_nano) from span_rows) - $look_back
