@@ -9,7 +9,7 @@ from tests.scenario.conftest import ShopOpen, told
 from tests.support.shops import ORDER
 from tracecheck.chains import find, load, refresh
 from tracecheck.errors import UsageError
-from tracecheck.model import Cause
+from tracecheck.model import Basis, Cause, CheckReport, Completeness, Finding, Result, Verdict
 from tracecheck.scenario.perform import Performed, perform, ready
 from tracecheck.scenario.plan import read_scenarios
 from tracecheck.scenario.replay import await_healed, healed, plan_replay, replay
@@ -28,6 +28,22 @@ def the_chain_of(shop: ShopOpen, run_id: str) -> str:
     refresh(shop.service.store)
     (chain_id,) = find(shop.service.store, run_id)
     return chain_id
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict", "is_well"),
+    [
+        (Cause.LATE, Verdict.FAIL, True),
+        (Cause.CLOCK_SKEW, Verdict.PASS, True),
+        (Cause.NOT_CONSUMED, Verdict.FAIL, False),
+        (Cause.INCOMPLETE, Verdict.INCONCLUSIVE, False),
+    ],
+)
+def test_a_chain_has_healed_when_nothing_is_left_but_lateness(code: Cause, verdict: Verdict, is_well: bool) -> None:
+    found = Finding(code=code, verdict=verdict)
+    unknown = Completeness(basis=Basis.UNKNOWN, reasons=())
+    result = Result(expectation="order", chain_id="c", verdict=verdict, completeness=unknown, findings=(found,))
+    assert healed(CheckReport(verdict=verdict, results=(result,), as_of_unix_nano=1)) is is_well
 
 
 def test_a_message_that_failed_goes_where_it_was_lost_and_the_chain_heals(shop: ShopOpen, tmp_path: Path) -> None:
