@@ -29,7 +29,7 @@ from tracecheck.probe.state import StateOutcome, await_state, http_probe, sql_pr
 from tracecheck.probe.templates import fill, variables
 from tracecheck.probe.wait import await_until
 from tracecheck.report import Look, render_text, render_tree
-from tracecheck.scenario.ground import Ground, Places
+from tracecheck.scenario.ground import Ground, Places, group_positions
 from tracecheck.scenario.leaks import Leak, find_leaks
 from tracecheck.scenario.plan import read_scenarios
 from tracecheck.scenario.run import read_specs, run_scenarios, with_settle
@@ -234,7 +234,14 @@ class Tracecheck:
         files = [Path(each) for each in expected if not isinstance(each, Expectation)]
         expectations, settle_ns = with_settle(built + read_specs(files), self._settle_ns)
         limit = self.timeout_s if timeout_s is None else timeout_s
-        report = wait_for(self.store, expectations, run_id=self.run_id, settle_ns=settle_ns, timeout_s=limit)
+        report = wait_for(
+            self.store,
+            expectations,
+            run_id=self.run_id,
+            settle_ns=settle_ns,
+            timeout_s=limit,
+            positions=group_positions(self._ground, expectations),
+        )
         return self._passed(report)
 
     expect = expect_chain

@@ -25,8 +25,8 @@ def completeness(
     since = surroundings.last_ingest_unix_nano if quiet_since_unix_nano is None else quiet_since_unix_nano
     if since is None:
         return Completeness(basis=Basis.UNKNOWN, reasons=("nothing is stored", *doubts))
-    quiet_ns = max(0, surroundings.as_of_unix_nano - since)
-    fact = f"last ingest {seconds(quiet_ns)} ago, settle {seconds(settle_ns)}"
+    quiet_ns = surroundings.as_of_unix_nano - since
+    fact = f"last ingest {seconds(max(0, quiet_ns))} ago, settle {seconds(settle_ns)}"
     basis = Basis.ASSUMED if quiet_ns >= settle_ns else Basis.UNKNOWN
     return Completeness(basis=basis, reasons=(fact, *doubts))
 

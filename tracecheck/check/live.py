@@ -35,7 +35,8 @@ def check_chains(
     the same from one call to the next: pass the same dictionary again.
     """
     passed = {} if passed is None else passed
-    around = Surroundings(last_ingest_unix_nano=now_unix_nano, as_of_unix_nano=now_unix_nano, run_id=run_id)
+    # The next span is as good as here: no quiet time is over, not even one of zero.
+    around = Surroundings(last_ingest_unix_nano=now_unix_nano + 1, as_of_unix_nano=now_unix_nano, run_id=run_id)
     fed: dict[str, list[str]] = defaultdict(list)
     for chain in chains:
         for feeding in chain.feeds:

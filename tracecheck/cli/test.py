@@ -1,5 +1,6 @@
 """Commands that test: `check` and `wait`, and with them `run`, `inject` and `observe`."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,16 +22,19 @@ if TYPE_CHECKING:
 NS_PER_S = 1_000_000_000
 
 
+bootstrap_servers_option = click.option(
+    "--bootstrap-servers",
+    metavar="HOST:PORT",
+    help="Kafka brokers to ask how far each group has come: tells a silent group from a dead exporter.",
+)
+
+
 @click.command()
 @SPECS
 @click.option("--run", "run_id", metavar="ID", help="Only chains of this run.")
 @click.option("--chain", "needle", metavar="CHAIN", help="Only this chain: any id of it, or a prefix.")
 @click.option("--settle", type=DURATION, help="Quiet time after which absence is a fact.  [default: as in SPEC, or 6s]")
-@click.option(
-    "--bootstrap-servers",
-    metavar="HOST:PORT",
-    help="Kafka brokers to ask how far each group has come: tells a silent group from a dead exporter.",
-)
+@bootstrap_servers_option
 @verdict_options
 def check(
     specs: tuple[Path, ...],
@@ -46,21 +50,25 @@ def check(
     from tracecheck.scenario.run import read_specs
 
     expectations = read_specs(specs)
-    positions = _positions(bootstrap_servers, expectations) if bootstrap_servers else ()
+    positions = _positions(bootstrap_servers, expectations)() if bootstrap_servers else ()
     with opened(store) as held:
         report = check_store(held, expectations, run_id=run_id, needle=needle, settle_ns=settle, positions=positions)
         return publish(report, held, **shown)
 
 
-def _positions(bootstrap_servers: str, expectations: "list[Expectation]") -> "tuple[GroupPosition, ...]":
+def _positions(bootstrap_servers: str, expectations: "list[Expectation]") -> "Callable[[], tuple[GroupPosition, ...]]":
+    """Asks the brokers where the groups are."""
     from tracecheck.check.positions import read_positions
     from tracecheck.probe.brokers import connect
 
-    broker = connect("kafka", bootstrap_servers)
-    try:
-        return read_positions(broker, expectations)
-    finally:
-        broker.close()
+    def ask() -> "tuple[GroupPosition, ...]":
+        broker = connect("kafka", bootstrap_servers)
+        try:
+            return read_positions(broker, expectations)
+        finally:
+            broker.close()
+
+    return ask
 
 
 @click.command()
@@ -71,6 +79,7 @@ def _positions(bootstrap_servers: str, expectations: "list[Expectation]") -> "tu
 )
 @click.option("--for", "limit", type=DURATION, default="30s", show_default=True, help="Longest time to wait.")
 @click.option("--settle", type=DURATION, help="Quiet time after which absence is a fact.  [default: as in SPEC, or 6s]")
+@bootstrap_servers_option
 @verdict_options
 def wait(
     chain: str | None,
@@ -79,6 +88,7 @@ def wait(
     limit: int,
     store: str | None,
     settle: int | None,
+    bootstrap_servers: str | None,
     **shown: Any,
 ) -> int:
     """Wait until the verdict over a chain or run is certain."""
@@ -89,7 +99,15 @@ def wait(
 
     expectations = read_specs(specs)
     with opened(store) as held:
-        report = wait_for(held, expectations, needle=chain, run_id=run_id, settle_ns=settle, timeout_s=limit / NS_PER_S)
+        report = wait_for(
+            held,
+            expectations,
+            needle=chain,
+            run_id=run_id,
+            settle_ns=settle,
+            timeout_s=limit / NS_PER_S,
+            positions=_positions(bootstrap_servers, expectations) if bootstrap_servers else None,
+        )
         return publish(report, held, **shown)
 
 

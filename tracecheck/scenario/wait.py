@@ -165,7 +165,7 @@ class _Asking:
             settle_ns=self._settle_ns,
         )
         report = check()
-        if self._positions is not None and any(_is_missed(one) for one in _findings(report)):
+        if self._positions is not None and any(is_missed(one) for one in _findings(report)):
             report = check(positions=self._positions())
         silent_ns = quiet_for_ns(self._store, self._run_id)
         quiet_ns = int((time.monotonic() - self._began) * NS_PER_S) if silent_ns is None else silent_ns
@@ -182,7 +182,7 @@ def _findings(report: CheckReport) -> list[Finding]:
     return [finding for result in report.results for finding in result.findings]
 
 
-def _is_missed(finding: Finding) -> bool:
+def is_missed(finding: Finding) -> bool:
     """Whether a delivery is missing: of that a broker knows more than spans do."""
     return finding.code in (Cause.NOT_CONSUMED, Cause.CONSUMER_SPAN_MISSING, Cause.INCOMPLETE)
 

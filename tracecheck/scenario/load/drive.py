@@ -12,7 +12,7 @@ from tracecheck.expect import Expectation
 from tracecheck.expect.model import Seed
 from tracecheck.model import Basis, Finding, Result, Verdict
 from tracecheck.probe.state import StateProbe
-from tracecheck.scenario.ground import Ground
+from tracecheck.scenario.ground import Ground, group_positions
 from tracecheck.scenario.load.injector import Injector
 from tracecheck.scenario.load.model import Event, LoadOutcome, Staleness
 from tracecheck.scenario.load.outcome import counted, outcome_of
@@ -21,6 +21,7 @@ from tracecheck.scenario.load.staleness import Follower
 from tracecheck.scenario.outside import probe_of, wanted
 from tracecheck.scenario.perform import ready
 from tracecheck.scenario.plan import Scenario
+from tracecheck.scenario.wait import is_missed
 
 LOOK_AGAIN_S = 0.5
 AT_ONCE = 256
@@ -110,6 +111,11 @@ class _Forms:
         scenario = self._scenarios[number % len(self._scenarios)]
         return ready(scenario, run_id=self.run_id, number=number, settle_ns=self._settle_ns)
 
+    @property
+    def all(self) -> list[Expectation]:
+        """One of each case."""
+        return [self.of(number) for number in range(len(self._scenarios))]
+
     def seed(self, number: int) -> Seed:
         seed = self.of(number).seed
         assert seed is not None
@@ -144,15 +150,20 @@ def _settled(
 
 
 def _evaluated(events: Mapping[str, Event], forms: _Forms, ground: Ground) -> Iterator[tuple[Event, Result]]:
+    """Where a delivery is missing, the broker is asked how far the consumer groups have come, once for all events."""
     refresh(ground.store)
     around = surroundings(ground.store, forms.run_id)
+    ask = group_positions(ground, forms.all)
     ids = list(events)
     for start in range(0, len(ids), AT_ONCE):
         for chain in load_many(ground.store, _known(ground, ids[start : start + AT_ONCE])):
             event = events[chain.chain_id]
             expectation = forms.of(event.number)
-            for result in evaluate(chain, expectation, around, settle_ns=expectation.settle_ns)[:1]:
-                yield event, result
+            results = evaluate(chain, expectation, around, settle_ns=expectation.settle_ns)[:1]
+            if ask is not None and any(is_missed(one) for result in results for one in result.findings):
+                around, ask = replace(around, positions=tuple(ask())), None
+                results = evaluate(chain, expectation, around, settle_ns=expectation.settle_ns)[:1]
+            yield from ((event, result) for result in results)
 
 
 def _known(ground: Ground, chain_ids: Sequence[str]) -> list[str]:
