@@ -39,9 +39,9 @@ class Staleness:
     """How far the read model was behind. Of the entities looked at (`sampled` of all events), `seen` showed up.
 
     `each_ns` is, for each seen, its due instant to the look that first found it there, ascending, and `behind` their
-    quantiles; `series` is (instant, nanoseconds
-    that the oldest entity still missing had been due). `catch_up_ns` is how long after the last event was due the last
-    one showed up, None if not all did. `resolution_ns` is the longest time between two looks.
+    quantiles; `series` is (instant, nanoseconds that the oldest entity still missing had been due). `catch_up_ns` is
+    how long after the last event was due the last one showed up, None if not all did. `resolution_ns` is the longest
+    time from a look that found an entity back to the look before it.
     """
 
     sampled: int

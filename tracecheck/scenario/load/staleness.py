@@ -14,10 +14,14 @@ from tracecheck.scenario.load.model import Event, Staleness
 
 LOOK_EVERY_S = 0.01
 LOOKS_AT_ONCE = 25
-"""Entities asked for in one round, the oldest first: a read model that lags is behind with those."""
+"""Entities asked for in one round, and so connections open at a time."""
+
+OLDEST_AT_ONCE = 20
+"""Of these, the oldest that no younger one has overtaken: a read model that lags is behind with those. The others have
+their turns, for what was lost stays missing for good and must hide nothing behind it."""
 
 MOST_ENTITIES = 400
-"""Entities followed; of more events, evenly many are chosen. Each has a probe, and with it a connection, of its own."""
+"""Entities followed; of more events, evenly many are chosen."""
 
 SERIES_EVERY_NS = 100_000_000
 
@@ -26,8 +30,8 @@ SERIES_EVERY_NS = 100_000_000
 class _Entity:
     number: int
     due_unix_nano: int
-    probe: StateProbe | None = None
-    meets: Callable[[object], bool] | None = None
+    looked_unix_nano: int
+    asking: tuple[StateProbe, Callable[[object], bool]] | None = None
     seen_unix_nano: int | None = None
 
 
@@ -46,6 +50,8 @@ class Follower:
         self._entities: list[_Entity] = []
         self._series: list[tuple[int, int]] = []
         self._resolution_ns = 0
+        self._newest_seen = -1
+        self._turn = 0
         self._fault: TracecheckError | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="tracecheck-staleness", daemon=True)
@@ -62,7 +68,7 @@ class Follower:
     def due(self, event: Event) -> None:
         """An event that is due now: from now on its entity is missing until it is seen."""
         if event.number % self._every == 0:
-            entity = _Entity(event.number, event.due_unix_nano)
+            entity = _Entity(event.number, event.due_unix_nano, event.due_unix_nano)
             self._entities.append(entity)
             self._coming.put(entity)
 
@@ -90,38 +96,57 @@ class Follower:
         )
 
     def _follow(self) -> None:
-        looked_unix_nano = time.time_ns()
         try:
             while not self._ended.is_set():
                 while not self._coming.empty():
                     self._missing.append(self._coming.get())
-                round_unix_nano = time.time_ns()
-                for entity in self._missing[:LOOKS_AT_ONCE]:
+                for entity in self._next():
                     self._look(entity)
                 self._missing = [entity for entity in self._missing if entity.seen_unix_nano is None]
                 self._note(time.time_ns())
-                self._resolution_ns = max(self._resolution_ns, round_unix_nano - looked_unix_nano)
-                looked_unix_nano = round_unix_nano
                 self._ended.wait(LOOK_EVERY_S)
         except TracecheckError as fault:
             self._fault = fault
         finally:
             for entity in self._missing:
-                if entity.probe is not None:
-                    entity.probe.close()
+                _let_go(entity)
+
+    def _next(self) -> list[_Entity]:
+        """Whom to ask for now; whoever is left out of it is disconnected."""
+        in_order = [entity for entity in self._missing if entity.number > self._newest_seen][:OLDEST_AT_ONCE]
+        chosen = {entity.number for entity in in_order}
+        others = [entity for entity in self._missing if entity.number not in chosen]
+        turn = self._turn % max(1, len(others))
+        others = others[turn:] + others[:turn]
+        room = LOOKS_AT_ONCE - len(in_order)
+        self._turn = turn + room
+        for entity in others[room:]:
+            _let_go(entity)
+        return in_order + others[:room]
 
     def _look(self, entity: _Entity) -> None:
-        if entity.probe is None:
-            entity.probe, wanted = self._asked(entity.number)
-            entity.meets = criterion(wanted)
-        assert entity.meets is not None
-        value = entity.probe.sample()
-        if value is not MISSING and entity.meets(value):
+        if entity.asking is None:
+            probe, wanted = self._asked(entity.number)
+            entity.asking = probe, criterion(wanted)
+        probe, meets = entity.asking
+        looked_unix_nano = time.time_ns()
+        value = probe.sample()
+        if value is not MISSING and meets(value):
             entity.seen_unix_nano = time.time_ns()
-            entity.probe.close()
+            self._resolution_ns = max(self._resolution_ns, entity.seen_unix_nano - entity.looked_unix_nano)
+            self._newest_seen = max(self._newest_seen, entity.number)
+            _let_go(entity)
+        entity.looked_unix_nano = looked_unix_nano
 
     def _note(self, now_unix_nano: int) -> None:
         if self._series and now_unix_nano - self._series[-1][0] < SERIES_EVERY_NS:
             return
         oldest = min((entity.due_unix_nano for entity in self._missing), default=now_unix_nano)
         self._series.append((now_unix_nano, max(0, now_unix_nano - oldest)))
+
+
+def _let_go(entity: _Entity) -> None:
+    if entity.asking is not None:
+        probe, _ = entity.asking
+        probe.close()
+        entity.asking = None
