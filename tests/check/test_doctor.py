@@ -23,6 +23,9 @@ LIBRARIES = {
     "io.opentelemetry.kafka-clients-0.11": "Kafka clients and Spring Kafka (Java agent)",
     "io.opentelemetry.spring-kafka-2.7": "Kafka clients and Spring Kafka (Java agent)",
     "io.opentelemetry.rabbitmq-2.7": "RabbitMQ, JMS and Spring messaging (Java agent)",
+    "io.opentelemetry.jms-1.1": "RabbitMQ, JMS and Spring messaging (Java agent)",
+    "org.springframework.boot": "Spring (Micrometer Observation)",
+    "io.micrometer.micrometer-tracing": "Spring (Micrometer Observation)",
     "@opentelemetry/instrumentation-kafkajs": "kafkajs",
     "OpenTelemetry.AutoInstrumentation.Kafka": "Confluent.Kafka (.NET)",
     "tracecheck_instrumentation": "tracecheck-instrumentation",
@@ -81,6 +84,16 @@ def test_a_hole_is_told_only_on_the_side_where_the_service_was_seen(side: Side) 
             Side.CONSUMES: ["handler_detached", "no_identity"],
         }[side]
     )
+
+
+@pytest.mark.parametrize(("sides", "told"), [((0,), True), ((1,), True), ((0, 1), False), ((), False)])
+def test_spring_that_is_seen_on_one_side_alone_may_have_the_other_switched_off(
+    sides: tuple[int, ...], told: bool
+) -> None:
+    scope = "org.springframework.boot"
+    both = (emitted(scope, SEND, SpanKind.PRODUCER), emitted(scope, TAKE))
+    spans = [both[side] for side in sides] or [emitted(scope, {}, SpanKind.SERVER)]
+    assert ("one_side_observed" in [advice.code for advice in seen(*spans).advice]) is told
 
 
 @pytest.mark.parametrize(

@@ -175,8 +175,13 @@ _NUMBER = re.compile(r"\d{1,9}")
 
 
 def _concerns(hole: Hole, scope: Scope) -> bool:
-    consumes = bool(scope.receives or scope.processes)
-    return {Side.SENDS: bool(scope.sends), Side.CONSUMES: consumes, Side.BOTH: consumes or bool(scope.sends)}[hole.side]
+    sends, consumes = bool(scope.sends), bool(scope.receives or scope.processes)
+    return {
+        Side.SENDS: sends,
+        Side.CONSUMES: consumes,
+        Side.BOTH: sends or consumes,
+        Side.ONE: sends is not consumes,
+    }[hole.side]
 
 
 def _seen_holes(service: str, rows: list[Mapping[str, Any]], scopes: tuple[Scope, ...]) -> Iterable[Advice]:

@@ -12,11 +12,13 @@ HELPER_SCOPE = "tracecheck_instrumentation"
 
 
 class Side(StrEnum):
-    """On which side of the broker a hole is: it is told only where the service was seen there."""
+    """On which side of the broker a hole is: it is told only where the service was seen there, of `ONE` only where it
+    was not seen on the other."""
 
     SENDS = "sends"
     CONSUMES = "consumes"
     BOTH = "both"
+    ONE = "one"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +220,44 @@ KNOWN: tuple[Instrumentation, ...] = (
             "io.opentelemetry.jms",
             "io.opentelemetry.spring-jms",
             "io.opentelemetry.spring-integration",
+        ),
+        holes=(
+            Hole(
+                code="no_routing_key",
+                what="of RabbitMQ both sides name the exchange alone: queues of one exchange cannot be told apart",
+                close="OTEL_SEMCONV_STABILITY_OPT_IN=messaging  (agents since August 2026)",
+                side=Side.BOTH,
+                by_helper=False,
+            ),
+            Hole(
+                code="pull_detached",
+                what="a message that is pulled, by receive() or basicGet(), has a span only with receive telemetry on, "
+                "and it ends before the handler runs: what that does and sends begins new traces",
+                close="consumer.setMessageListener(message -> handle(message))  (basicConsume, @JmsListener likewise)",
+                by_helper=False,
+            ),
+        ),
+    ),
+    Instrumentation(
+        library="Spring (Micrometer Observation)",
+        scopes=("org.springframework.boot", "io.micrometer.micrometer-tracing"),
+        holes=(
+            Hole(
+                code="one_side_observed",
+                what="templates and listeners are observed only where each is switched on: the side not seen here may "
+                "be there without spans",
+                close="spring.kafka.template.observation-enabled=true spring.kafka.listener.observation-enabled=true  "
+                "(spring.rabbitmq.template, spring.rabbitmq.listener.simple likewise)",
+                side=Side.ONE,
+                by_helper=False,
+            ),
+            Hole(
+                code="batches_unobserved",
+                what="a listener of batches makes no spans, and what it sends begins new traces",
+                close="containerProperties.setRecordObservationsInBatch(true)  (Kafka; RabbitMQ has none)",
+                side=Side.BOTH,
+                by_helper=False,
+            ),
         ),
     ),
     Instrumentation(
