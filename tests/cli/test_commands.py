@@ -81,6 +81,14 @@ def test_check_annotates_under_github_actions_and_leaves_a_summary(
     assert summary.startswith("from an earlier step\n## tracecheck: ❌ failed")
 
 
+def test_check_takes_a_directory_of_specs(tracecheck: Run, orders: Path, tmp_path: Path) -> None:
+    for name in ("placed.yaml", "refund.yaml"):
+        (tmp_path / "below").mkdir(exist_ok=True)
+        (tmp_path / "below" / name).write_text((orders / name).read_text())
+    ended = tracecheck("check", "{tmp}", "--settle", "0", "--output", "json")
+    assert {each["expectation"] for each in json.loads(ended.out)["results"]} == {"placed", "refund"}
+
+
 def test_wait_returns_as_check_does_once_certain(tracecheck: Run) -> None:
     assert tracecheck("wait", "o-1", "--spec", "{orders}/order.yaml", "--for", "30s", *NOW).status == 0
     assert tracecheck("wait", "--run", "run-2", "--spec", "{orders}/order.yaml", "--for", "30s", *NOW).status == 1
@@ -194,6 +202,12 @@ def test_import_prints_its_counts_and_says_problems_apart(tracecheck: Run, tmp_p
     assert "t.json" in ended.err
     again = tracecheck("import", "{tmp}/t.json", "--store", "{tmp}/new.duckdb")
     assert "0 spans stored, 1 duplicates, 1 rejected" in again.out
+
+
+def test_import_of_nothing_but_what_is_no_trace_fails_and_still_counts(tracecheck: Run, tmp_path: Path) -> None:
+    (tmp_path / "page.json").write_text("<html>502 Bad Gateway</html>")
+    ended = tracecheck("import", "{tmp}/page.json", "--store", ":memory:")
+    assert (ended.status, "1 rejected" in ended.out, "error page" in ended.err) == (2, True, True)
 
 
 def test_schema_prints_what_is_published(tracecheck: Run) -> None:

@@ -97,6 +97,20 @@ BAD_INPUT = [
     ("a query that reads a file", ["sql", "select * from read_text('/etc/passwd')"], 2, ["refused"]),
     ("a query of a table that is not there", ["sql", "select * from nothing"], 2, ["nothing"]),
     ("a file to import that is not there", ["import", "{tmp}/none.json", "--store", ":memory:"], 2, ["none.json"]),
+    ("a folder without specs", ["check", "{tmp}"], 2, ["{tmp}", ".yaml"]),
+    (
+        "events that are no text",
+        ["inject", "o", "--bootstrap-servers", "h:1", "--events", "{tmp}/bytes"],
+        2,
+        ["bytes", "JSON lines"],
+    ),
+    (
+        "two claims over what is observed",
+        ["observe", "o", "--bootstrap-servers", "h:1", "--exactly", "1", "--none"],
+        2,
+        ["--exactly", "--none"],
+    ),
+    ("a choice left out", ["completion"], 2, ["bash, zsh, fish"]),
     ("an unknown command", ["chaims"], 2, ["chaims", "--help"]),
     ("an unknown option", ["chains", "--nope"], 2, ["--nope"]),
     ("no spec", ["check"], 2, ["SPEC"]),
@@ -158,6 +172,7 @@ def test_bad_input_ends_in_a_clear_line(
     tracecheck: Run, orders: Path, tmp_path: Path, arguments: list[str], status: int, words: list[str]
 ) -> None:
     (tmp_path / "foreign.duckdb").write_bytes(b"this is no database" * 500)
+    (tmp_path / "bytes").write_bytes(b"\xa9\xff")
     (tmp_path / "empty.yaml").touch()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "tracecheck.duckdb").write_bytes(b"precious")

@@ -135,7 +135,7 @@ def test_everything_seen_is_kept_where_asked(observe: Observe, tracecheck: Run) 
         (("--broker", "kafka=127.0.0.1:1"), 4, "Connection refused"),
         (("--broker", "pigeon=coop"), 2, "kafka, rabbitmq"),
         (("--broker", "rabbitmq"), 2, "$RABBITMQ"),
-        (("--exactly", "1", "--none"), 2, "expected one of"),
+        (("--exactly", "1", "--none"), 2, "give one of --exactly"),
         (("--where", "id"), 2, "NAME=VALUE"),
         (("--where", "a[=1"), 2, "is no JSON path"),
         (("--store", "http://127.0.0.1:1"), 2, "must be one"),

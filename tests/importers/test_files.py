@@ -1,8 +1,10 @@
 """How files are found, opened and told apart, whatever they hold."""
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 import os
 import sys
 import threading
@@ -36,7 +38,7 @@ def imported(
     return store, import_files(store, [path], **options)
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd.compress])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd.compress, bz2.compress, lzma.compress])
 @pytest.mark.parametrize("kind", ["document", "pretty", "lines", "protobuf", "framed"])
 def test_formats_and_compressions_are_told_by_content(tmp_path: Path, kind: str, pack) -> None:
     request = a_request(*numbered(3))
@@ -92,6 +94,43 @@ def test_requests_inside_backends_answers_are_found(tmp_path: Path, wrapper: str
         "list": [request, request],
     }[wrapper]
     assert imported(tmp_path / "f", json.dumps(document))[1].spans_stored == 1
+
+
+def test_a_recording_from_before_scopes_had_their_name_is_read_with_its_scopes(tmp_path: Path) -> None:
+    request = json_of(ONE_SPAN)
+    for resource in request["resourceSpans"]:
+        resource["instrumentationLibrarySpans"] = [
+            {"instrumentationLibrary": {"name": "kafka"}, **scope} for scope in resource.pop("scopeSpans")
+        ]
+    store, summary = imported(tmp_path / "f", json.dumps({"batches": request["resourceSpans"]}))
+    assert (summary.spans_read, [span.resource.scope_name for span in store.spans]) == (1, ["kafka"])
+
+
+FOREIGN = {
+    "<!doctype html><title>502</title>": "error page",
+    json.dumps({"resource_spans": []}): "lowerCamelCase",
+    json.dumps({"data": None, "errors": [{"code": 404}]}): "errors and no traces",
+    json.dumps([[{"trace_id": 1, "span_id": 2, "resource": "r", "start": 3}]]): "Datadog",
+    json.dumps([{"data": {"trace.trace_id": "a"}}]): "Honeycomb",
+    json.dumps({"context": {"trace_id": "0x1"}}, indent=1): "console exporter",
+    json.dumps({"traces": [{"traceID": "7", "rootTraceName": "r"}]}): "search",
+    json.dumps({"Traces": []}): "X-Ray",
+    "PK\x03\x04...": "ZIP",
+    "a,b\n1,2\n": "expected OTLP JSON",
+}
+
+
+@pytest.mark.parametrize(("content", "said"), FOREIGN.items(), ids=FOREIGN.values())
+def test_a_file_of_another_tool_is_refused_by_name(tmp_path: Path, content: str, said: str) -> None:
+    _, summary = imported(tmp_path / "f", content)
+    assert (summary.spans_read, summary.rejected) == (0, 1)
+    assert said in summary.problems[0]
+
+
+def test_what_else_is_no_text_is_refused_by_name(tmp_path: Path) -> None:
+    assert "UTF-16" in imported(tmp_path / "f", line().encode("utf-16"))[1].problems[0]
+    assert "twice" in imported(tmp_path / "f", gzip.compress(gzip.compress(line().encode())))[1].problems[0]
+    assert "tar archive" in imported(tmp_path / "f", bytes(257) + b"ustar\x0000" + bytes(200))[1].problems[0]
 
 
 def test_lines_of_other_signals_are_skipped_and_counted(tmp_path: Path) -> None:

@@ -181,6 +181,15 @@ def test_logs_become_events_named_by_their_event_field(imported: Import) -> None
     assert (event.name, event.time_unix_nano, event.attributes) == ("retry", 1_700_000_000_000_001_000, {"attempt": 2})
 
 
+@pytest.mark.parametrize("how", ["dump", "search"])
+def test_documents_of_its_elasticsearch_store_are_read(imported: Import, how: str) -> None:
+    documents = [
+        {"_index": "jaeger-span", "_source": a_record(number, process={"serviceName": "billing"})} for number in (1, 2)
+    ]
+    spans, summary = imported(documents if how == "dump" else {"hits": {"total": 2, "hits": documents}})
+    assert (len(spans), summary.repaired, spans[0].resource.attributes["service.name"]) == (2, 0, "billing")
+
+
 def test_warnings_are_kept(imported: Import) -> None:
     assert imported.one(warnings=["clock skew"]).attributes["jaeger.warnings"] == ("clock skew",)
 

@@ -1,7 +1,7 @@
 """The door itself: the grouped help, and the one place where what happened becomes an exit status.
 
-0 pass, 1 failed, 3 inconclusive or nothing matched (`check`, `run`, `wait`); of every command 2 usage or invalid file,
-4 environment, 5 a bug in tracecheck, 130 interrupted. Readers exit 0.
+0 pass, 1 failed, 3 inconclusive or nothing matched (`run`, `check`, `wait`, `observe`, `load`); of every command
+2 usage or invalid file, 4 environment, 5 a bug in tracecheck, 130 interrupted. Readers exit 0.
 """
 
 import os
@@ -34,16 +34,27 @@ INTERRUPTED = 130
 USAGE = 2
 ENVIRONMENT = 4
 BUG = 5
+SUMMARY_WIDTH = 200
+"""Letters of a command's first sentence; longer ones are cut, and none is."""
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Test": test.COMMANDS,
     "Look": look.COMMANDS + critical_path.COMMANDS + compare.COMMANDS + doctor.COMMANDS + report.COMMANDS,
     "Serve": serve.COMMANDS + selftest.COMMANDS,
-    "More": export.COMMANDS + vacuum.COMMANDS + more.COMMANDS + learn.COMMANDS,
+    "More": (
+        more.import_,
+        *export.COMMANDS,
+        *learn.COMMANDS,
+        *vacuum.COMMANDS,
+        more.schema,
+        more.demo,
+        more.completion,
+    ),
 }
 
 EPILOG = """\b
-Exit status of check, run and wait: 0 pass, 1 failed, 3 inconclusive or nothing matched.
+Exit status of run, check, wait, observe and load: 0 pass, 1 failed, 3 inconclusive or
+nothing matched.
 Of every command: 2 usage or invalid file, 4 environment (port, lock, broker, store),
 5 a bug in tracecheck, 130 interrupted. Readers exit 0."""
 
@@ -60,7 +71,9 @@ class Sections(click.Group):
         width = max(len(name) for name in self.commands)
         for title, commands in SECTIONS.items():
             with formatter.section(title):
-                rows = [(str(command.name).ljust(width), command.get_short_help_str(90)) for command in commands]
+                rows = [
+                    (str(command.name).ljust(width), command.get_short_help_str(SUMMARY_WIDTH)) for command in commands
+                ]
                 formatter.write_dl(rows)
 
 
@@ -86,6 +99,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given = app.main(
             args=None if arguments is None else list(arguments), prog_name="tracecheck", standalone_mode=False
         )
+    except click.exceptions.NoArgsIsHelpError as error:
+        sys.stderr.write(f"{error.format_message()}\n")
+        return USAGE
     except click.UsageError as error:
         return _usage(error)
     except click.ClickException as error:
@@ -111,7 +127,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _usage(error: click.UsageError) -> int:
     command = error.ctx.command_path if error.ctx is not None else "tracecheck"
-    say(f"{error.format_message()} (see {command} --help)")
+    said = " ".join(error.format_message().split())  # click lists choices over several lines
+    say(f"{said} (see {command} --help)")
     return USAGE
 
 

@@ -116,6 +116,8 @@ def _messages(destination: str, given: dict[str, Any]) -> "Iterator[Injection]":
                 events = read_events(lines, given["events"], event)
         except OSError as error:
             raise UsageError(f"{given['events']} cannot be read ({error.strerror}); expected JSON lines") from error
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{given['events']} is no UTF-8 text; expected JSON lines") from error
     cases = read_cases(given["cases"]) if given["cases"] is not None else None
     if not cases and not events and (cases, events) != (None, None):
         raise UsageError("there is no event in what was given with --events or --cases")

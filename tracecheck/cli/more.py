@@ -10,6 +10,7 @@ from tracecheck.cli.output import emit, progress, say, wants_colour
 from tracecheck.cli.reading import opened
 
 PROBLEMS_SHOWN = 20
+NOTHING_READ = 2
 PUBLIC_TABLES = (
     "spans",
     "span_links",
@@ -31,11 +32,12 @@ PUBLIC_TABLES = (
 @click.option("--strict", is_flag=True, help="Store nothing unless everything is good.")
 @store_option
 @output_option("text", "json")
-def import_(files: tuple[str, ...], strict: bool, store: str | None, output: str) -> None:
+def import_(files: tuple[str, ...], strict: bool, store: str | None, output: str) -> int:
     """Read trace files into the store; - reads standard input.
 
-    OTLP JSON, JSON lines and protobuf, Jaeger JSON, Zipkin v2 JSON; plain or compressed; folders are searched. Good
-    parts of a bad file are kept, the others counted.
+    OTLP JSON, JSON lines and protobuf, Jaeger JSON, Zipkin v2 JSON, and segments of a receiver's journal; plain or
+    packed (gzip, zstd, bzip2, xz); folders are searched. Good parts of a bad file are kept, the others counted. Exits
+    with 2 if no file held a span and one was refused.
     """
     from tracecheck.chains import refresh
     from tracecheck.importers import import_files
@@ -59,6 +61,7 @@ def import_(files: tuple[str, ...], strict: bool, store: str | None, output: str
     else:
         counts = {name.replace("_", " "): count for name, count in document.items() if name != "schema"}
         emit(", ".join(f"{count} {name}" for name, count in counts.items()))
+    return NOTHING_READ if done.rejected and not done.spans_read else 0
 
 
 @click.command()
@@ -142,6 +145,3 @@ def _tables_text(found: dict[str, list[tuple[str, str, str | None]]]) -> str:
         rows = [(f"  {column}", kind.lower(), comment or "") for column, kind, comment in columns]
         parts.append(f"{name}\n" + table(("  column", "type", ""), rows))
     return "\n".join(parts)
-
-
-COMMANDS: tuple[click.Command, ...] = (import_, demo, schema, completion)

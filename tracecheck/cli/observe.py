@@ -73,6 +73,8 @@ def observe(
     from tracecheck.probe.claim import Claim
     from tracecheck.probe.observe import observing
 
+    if sum((given["exactly"] is not None, given["at_least"] is not None, given["no_one"])) > 1:
+        raise click.UsageError("give one of --exactly, --at-least and --none")
     claim = Claim.of(_match(given), exactly=given["exactly"], at_least=given["at_least"], none=given["no_one"])
     command = ctx.meta.get("command", ())
     with _kept(store) as held, connected(broker, bootstrap_servers) as connection:

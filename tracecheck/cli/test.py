@@ -45,7 +45,10 @@ def check(
     bootstrap_servers: str | None,
     **shown: Any,
 ) -> int:
-    """Hold expectations against what is stored."""
+    """Hold expectations against what is stored.
+
+    SPEC is a file, or a directory of them.
+    """
     from tracecheck.check import check_store
     from tracecheck.scenario.run import read_specs
 
@@ -91,7 +94,10 @@ def wait(
     bootstrap_servers: str | None,
     **shown: Any,
 ) -> int:
-    """Wait until the verdict over a chain or run is certain."""
+    """Wait until the verdict over a chain or run is certain.
+
+    CHAIN is a chain, trace, correlation, run or message id, or a prefix of one.
+    """
     if (chain is None) == (run_id is None):
         raise click.UsageError("give either CHAIN or --run ID")
     from tracecheck.scenario.run import read_specs

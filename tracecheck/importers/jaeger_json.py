@@ -1,4 +1,5 @@
-"""Jaeger JSON: what its UI and query service export (`data`, traces with `spans` and `processes`).
+"""Jaeger JSON: what its UI and query service export (`data`, traces with `spans` and `processes`), and its documents
+in Elasticsearch (`_source`, of a dump or below the `hits` of a search).
 
 References become the parent and links, typed tags become attributes, logs become events; times are microseconds.
 """
@@ -27,7 +28,10 @@ def _traces(document: Any) -> list[Mapping[str, Any]] | None:
     is no Jaeger document."""
     if isinstance(document, dict) and isinstance(document.get("data"), list):
         document = document["data"]
+    elif isinstance(document, dict) and isinstance(document.get("hits"), dict):
+        document = document["hits"].get("hits")
     traces = document if isinstance(document, list) else [document]
+    traces = [each.get("_source", each) if isinstance(each, dict) else each for each in traces]
     if not all(isinstance(trace, dict) for trace in traces):
         return None
     if all(isinstance(trace.get("spans"), list) and ("traceID" in trace or "processes" in trace) for trace in traces):

@@ -1,6 +1,7 @@
 """OTLP/JSON in files: whole requests, request lines as the Collector's file exporter writes them, backends' answers.
 
 Backends wrap the same data: Tempo says `batches`, or puts a request under `trace`; Jaeger's third API under `result`.
+Recordings older than OTLP 0.19 have the scopes' spans under the scope's former name, the instrumentation library.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from tracecheck.receiver.decoded import Notes
 
 OTHER_SIGNALS = ("resourceLogs", "resourceMetrics", "resourceProfiles")
 _WRAPPERS = ("trace", "result")
+_FORMER_SCOPE_SPANS, _FORMER_SCOPE = "instrumentationLibrarySpans", "instrumentationLibrary"
 
 
 def is_other_signal(document: Any) -> bool:
@@ -30,7 +32,7 @@ def _read(documents: Sequence[Any], notes: Notes) -> list[Span]:
     spans: list[Span] = []
     for document in documents:
         for request in document if isinstance(document, list) else [document]:
-            spans.extend(decode_document(_unwrapped(request) or {}, notes, in_file=True).spans)
+            spans.extend(decode_document(_renamed(_unwrapped(request) or {}), notes, in_file=True).spans)
     return spans
 
 
@@ -44,6 +46,22 @@ def _unwrapped(document: Any) -> Mapping[str, Any] | None:
         return {"resourceSpans": document["batches"]}
     inner = next((document[key] for key in _WRAPPERS if isinstance(document.get(key), dict)), None)
     return _unwrapped(inner) if inner is not None else None
+
+
+def _renamed(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The request with today's names for scopes."""
+    resources = request.get("resourceSpans")
+    if not isinstance(resources, list):
+        return request
+    return {**request, "resourceSpans": [_with_scopes(each) for each in resources]}
+
+
+def _with_scopes(resource: Any) -> Any:
+    former = resource.get(_FORMER_SCOPE_SPANS) if isinstance(resource, dict) else None
+    if not isinstance(former, list) or "scopeSpans" in resource:
+        return resource
+    scopes = [{"scope": each.get(_FORMER_SCOPE), **each} if isinstance(each, dict) else each for each in former]
+    return {**resource, "scopeSpans": scopes}
 
 
 OTLP_JSON = JsonFormat(name="OTLP JSON", recognises=_recognises, read=_read, whole_file=False)

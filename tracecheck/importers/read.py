@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 from tracecheck.errors import DecodeError
+from tracecheck.importers.foreign import foreign_bytes, foreign_document
 from tracecheck.importers.jaeger_json import JAEGER_JSON
 from tracecheck.importers.journal_segment import is_segment, read_journal_segment
 from tracecheck.importers.otlp_json import OTLP_JSON, is_other_signal
@@ -94,7 +95,7 @@ def _lines_or_document(content: bytes) -> Iterator[Piece]:
     try:
         yield from _read_lines(content.splitlines())
     except Unrecognised:
-        raise Unrecognised(str(first)) from None
+        raise Unrecognised(foreign_bytes(content) or f"{first}; expected {_EXPECTED}") from None
 
 
 def _parsed_several(content: bytes) -> Iterator[tuple[int, Any]]:
@@ -153,10 +154,11 @@ def _documents(documents: Iterable[tuple[int | None, Any]]) -> Iterator[Piece]:
             yield _piece(known, [document], line)
         elif is_other_signal(document):
             yield Piece(line=line, skipped=True)
-        elif line is None:
-            raise Unrecognised(f"it is JSON, and none of {_EXPECTED}")
         else:
-            yield Piece(line=line, unreadable=f"the line is JSON, and none of {_EXPECTED}")
+            reason = foreign_document(document) or f"it is JSON, and none of {_EXPECTED}"
+            if line is None:
+                raise Unrecognised(reason)
+            yield Piece(line=line, unreadable=reason)
     for known in JSON_FORMATS:
         if known.name in together:
             yield _piece(known, together[known.name], None)

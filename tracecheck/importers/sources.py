@@ -1,12 +1,14 @@
 """Where imported bytes come from: files, folders and standard input, compressed or not. Names decide nothing."""
 
+import bz2
 import gzip
 import io
+import lzma
 import shutil
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -19,9 +21,16 @@ else:
     from backports import zstd
 
 STDIN = "-"
-_GZIP_MAGIC, _ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_MAGIC_BYTES = 6
+_UNPACKERS: tuple[tuple[bytes, Callable[[BinaryIO], Any]], ...] = (
+    (b"\x1f\x8b", lambda packed: gzip.GzipFile(fileobj=packed)),
+    (b"\x28\xb5\x2f\xfd", zstd.ZstdFile),
+    (b"BZh", bz2.BZ2File),
+    (b"\xfd7zXZ\x00", lzma.LZMAFile),
+)
+"""What a packed file begins with, and what reads it."""
 
-READ_ERRORS = (OSError, EOFError, zlib.error, zstd.ZstdError)
+READ_ERRORS = (OSError, EOFError, zlib.error, zstd.ZstdError, lzma.LZMAError)
 """What reading a source may raise: it went away, or its compression is damaged or cut."""
 
 
@@ -38,12 +47,9 @@ class Source:
     def open(self) -> BinaryIO:
         """Its decompressed bytes from the start; may be opened again. Raises and yields `READ_ERRORS`."""
         stream = self.path.open("rb")
-        head = stream.peek(4)[:4]
-        if head.startswith(_GZIP_MAGIC):
-            return cast(BinaryIO, io.BufferedReader(gzip.GzipFile(fileobj=stream)))
-        if head == _ZSTD_MAGIC:
-            return cast(BinaryIO, io.BufferedReader(zstd.ZstdFile(stream)))
-        return stream
+        head = stream.peek(_MAGIC_BYTES)[:_MAGIC_BYTES]
+        unpacker = next((unpacker for magic, unpacker in _UNPACKERS if head.startswith(magic)), None)
+        return stream if unpacker is None else cast(BinaryIO, io.BufferedReader(unpacker(stream)))
 
 
 def find_sources(paths: Sequence[Path | str]) -> list[Source]:

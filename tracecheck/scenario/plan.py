@@ -47,7 +47,7 @@ def read_scenarios(paths: Sequence[Path], tags: Collection[str] = ()) -> list[Sc
     """
     scenarios: list[Scenario] = []
     problems: list[str] = []
-    for path in _files(paths):
+    for path in spec_files(paths):
         try:
             for number, expectation in enumerate(load_expectations(path)):
                 if not tags or set(tags) & set(expectation.tags):
@@ -62,12 +62,16 @@ def read_scenarios(paths: Sequence[Path], tags: Collection[str] = ()) -> list[Sc
     return scenarios
 
 
-def _files(paths: Sequence[Path]) -> Iterator[Path]:
+def spec_files(paths: Sequence[Path]) -> Iterator[Path]:
+    """The files, and all YAML files below the directories. Raises `UsageError` for a directory without any."""
     for path in paths:
-        if path.is_dir():
-            yield from sorted(each for each in path.rglob("*") if each.suffix in SUFFIXES and each.is_file())
-        else:
+        if not path.is_dir():
             yield path
+            continue
+        below = sorted(each for each in path.rglob("*") if each.suffix in SUFFIXES and each.is_file())
+        if not below:
+            raise UsageError(f"no specifications in {path}; expected files ending in .yaml")
+        yield from below
 
 
 def _of_cases(path: Path, number: int, expectation: Expectation) -> list[Scenario]:

@@ -16,7 +16,7 @@ from tracecheck.probe.observe import Observer
 from tracecheck.scenario.child import child_environment, running
 from tracecheck.scenario.ground import Ground, group_positions
 from tracecheck.scenario.perform import CERTAIN_WITHIN_S, Performed, perform, ready, watching
-from tracecheck.scenario.plan import Scenario
+from tracecheck.scenario.plan import Scenario, spec_files
 from tracecheck.scenario.wait import wait_for
 from tracecheck.store import Store
 
@@ -107,10 +107,13 @@ def with_settle(expectations: Sequence[Expectation], settle_ns: int | None = Non
 
 
 def read_specs(paths: Sequence[Path]) -> list[Expectation]:
-    """All expectations of all files; every problem of every file is raised at once as `InvalidFile`."""
+    """All expectations of the files and of the directories' files, as `read_scenarios` finds them.
+
+    Every problem of every file is raised at once as `InvalidFile`.
+    """
     expectations: list[Expectation] = []
     problems: list[str] = []
-    for path in paths:
+    for path in spec_files(paths):
         try:
             expectations += load_expectations(path)
         except InvalidFile as invalid:
