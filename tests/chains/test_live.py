@@ -7,8 +7,9 @@ import pytest
 
 from tests.chains.test_assembly import comparable
 from tests.support.random_traces import ANOTHER, random_spans
-from tests.support.spans import START, Traces, absent, link
+from tests.support.spans import START, Traces
 from tests.support.stored import read
+from tracecheck.chains import arrivals as arrivals_kept
 from tracecheck.chains.live import watching
 from tracecheck.model import Span
 from tracecheck.store import Store, open_store
@@ -42,8 +43,9 @@ def watched_as_stored(store: Store, batches: list[list[Span]], before: int, **as
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_the_chains_of_a_run_are_those_of_the_store(seed: int) -> None:
+def test_the_chains_of_a_run_are_those_of_the_store(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     random = Random(seed)
+    monkeypatch.setattr(arrivals_kept, "MOST_ROWS", random.choice([1, 20, 25_000]))
     graphs = [[one for one in random_spans(random, 9) if one.name != ANOTHER] for _ in range(25)]
     ours = [[replace(span, run_id="r") if random.random() < 0.5 else span for span in graph] for graph in graphs[:9]]
     batches = arrivals(random, ours + graphs[9:])
@@ -66,18 +68,18 @@ def test_the_chain_of_an_id_grows_across_traces_links_and_parents_that_come_late
             assert watched_as_stored(store, batches, 1, name=name) == 1
 
 
-@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-@pytest.mark.parametrize("before", [0, 1])
-def test_a_message_that_only_a_link_names_is_found_whichever_side_comes_first(
-    order: tuple[int, int], before: int
-) -> None:
-    for name in ({"message_id": "m-1"}, {"partition": "0", "offset": 41}):
-        story = Traces(run_id="r")
-        sent = story.send("checkout", "orders", **name)
-        poll = Traces(run_id="r").poll("billing", "orders", links=[link(absent(), **name)])  # type: ignore[arg-type]
-        batches = [[(sent, poll)[place]] for place in order]
-        with open_store(":memory:") as store:  # type: ignore[attr-defined]
-            assert watched_as_stored(store, batches, before, run_id="r") == 1
+def test_a_span_that_is_no_longer_kept_in_memory_is_found_in_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrivals_kept, "MOST_ROWS", 1)
+    story = Traces()
+    sent = story.send("checkout", "orders", message_id="m-1")
+    handled = replace(story.process("billing", "orders", of=sent, style="link"), run_id="r")
+    with open_store(":memory:") as store, watching(store, run_id="r") as watch:  # type: ignore[attr-defined]
+        assert watch is not None
+        for span in (sent, *(Traces().send("checkout", "others") for _ in range(5)), handled):
+            store.append([span])
+            watch.chains()
+        (chain,) = watch.chains()
+        assert {span.key for span in chain.spans} == {sent.key, handled.key}
 
 
 def test_two_spans_that_were_stored_under_one_id_leave_the_answer_to_the_store() -> None:

@@ -1,11 +1,10 @@
 """The chains somebody waits for, kept in memory as their spans come in: an answer without asking the database.
 
-A watch takes what concerns it out of each append, by a few look-ups in the Arrow columns, and whatever that touches in
-turn: a span concerns the watch if it is of the run or bears the id asked for, or shares a trace, a link, a message's
-position or id, or a correlation id with one that does. What came before the watch is read from the store once, when it
-begins: all that concerns it, and by what the other spans of the last minute could be touched, since one of them may
-turn out to concern it. (A span that lay unrelated for longer, and becomes related by a later one, is seen by the next
-refresh instead.)
+A watch takes what concerns it out of each append, and whatever that touches in turn: a span concerns the watch if it is
+of the run or bears the id asked for, or shares a trace, a link, a message's position or id, or a correlation id with
+one that does. What came before the watch is read from the store once, when it begins: all that concerns it, and by what
+the other spans of the last minute could be touched, since one of them may turn out to concern it. (A span that lay
+unrelated for longer before the watch began, and becomes related by a later one, is seen by the next refresh instead.)
 """
 
 import threading
@@ -17,38 +16,31 @@ from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
+from tracecheck.chains.arrivals import Arrivals
 from tracecheck.chains.assembly import assemble
 from tracecheck.chains.refresh import CORRELATION_TRACE_CAP
 from tracecheck.chains.touching import (
     NAME,
     Token,
-    Tokens,
     recent_tokens,
-    rows_touching,
-    rows_with,
     stored_touching,
+    tokens_asked_for,
     tokens_of,
 )
 from tracecheck.errors import TracecheckError
 from tracecheck.model import Chain, Span
 from tracecheck.semconv import FLUSH_SPAN
 from tracecheck.store import Reader
-from tracecheck.store.spans import read_spans, spans_of
+from tracecheck.store.spans import read_spans
 
 LOOK_BACK_NS = 60_000_000_000
 """Of what came before the watch, spans ingested this long before the last one may still turn out to concern it."""
 
-MOST_ROWS_BEHIND = 50_000
-"""Rows kept to look at again, some 50 MB. Beyond, the oldest go: they are in the store."""
-
-MERGED_ROWS = 4_096
-"""Tables of rows kept are merged until they hold so many."""
-
-MOST_SLICES = 8
-"""From so many separate runs of rows on, taking all at once is cheaper than one slice after another."""
+MOST_ROWS_HEARD = 50_000
+"""Rows that wait to be looked through, some 50 MB. With more, the watch gives up: the verdict comes from the store."""
 
 MOST_SPANS = 20_000
-"""Spans in one watch, some 60 MB. With more, the watch gives up, and the verdict comes from the store."""
+"""Spans in one watch, some 60 MB. With more, it gives up too."""
 
 CONSTANTS = "select correlation_id from correlation_rows group by correlation_id having count(*) > $cap"
 
@@ -99,13 +91,15 @@ class Watch:
         self._name = name
         self._lock = threading.Lock()
         self._heard: deque[pa.Table] = deque()
-        self._behind: list[pa.Table] = []
+        self._rows_heard = 0
+        self._asked_for = tokens_asked_for(run_id, name)
+        self._arrivals = Arrivals(set())
         self._store: Reader | None = None
-        self._before: frozenset[Token] = frozenset()
         self._constants: frozenset[str] = frozenset()
         self._spans: dict[tuple[str, str], Span] = {}
         self._traces_of: dict[str, set[str]] = defaultdict(set)
         self._group_of: dict[Token, _Group] = {}
+        self._groups: dict[int, _Group] = {}
         self._lost = False
 
     @property
@@ -117,7 +111,8 @@ class Watch:
         """Takes the rows of an append, which are its own to keep, to be looked through when somebody asks."""
         with self._lock:
             self._heard.append(rows)
-            if len(self._heard) > 1 and sum(each.num_rows for each in self._heard) > MOST_ROWS_BEHIND:
+            self._rows_heard += rows.num_rows
+            if len(self._heard) > 1 and self._rows_heard > MOST_ROWS_HEARD:
                 self._heard.clear()
                 self._lost = True
 
@@ -127,7 +122,7 @@ class Watch:
             constants = store.query(CONSTANTS, {"cap": CORRELATION_TRACE_CAP})
             self._constants = frozenset(constants.column(0).to_pylist())
             self._store = store
-            self._before = recent_tokens(store, LOOK_BACK_NS)
+            self._arrivals = Arrivals(recent_tokens(store, LOOK_BACK_NS))
             where = "run_id = $value" if self._name is None else NAME
             found = read_spans(store, where, {"value": self._name or self._run_id})
             while found and not self._lost:
@@ -143,15 +138,14 @@ class Watch:
                 if not self._heard:
                     break
                 rows = self._heard.popleft()
+                self._rows_heard -= rows.num_rows
             self._look_through(rows)
-            self._keep(rows)
         if self._lost:
             return None
-        groups = {id(group): group for group in self._group_of.values()}
-        for group in groups.values():
+        for group in self._groups.values():
             if group.chains is None:
                 group.chains = assemble(group.spans, self._constants).chains
-        found = [chain for group in groups.values() for chain in group.chains or ()]
+        found = [chain for group in self._groups.values() for chain in group.chains or ()]
         return sorted(found, key=lambda chain: (chain.summary.start_unix_nano, chain.chain_id))
 
     def concerns(self, chain: Chain) -> bool:
@@ -164,23 +158,15 @@ class Watch:
         return any(self._name in (one.identity.message_id, one.event_id) for one in said)
 
     def _look_through(self, rows: pa.Table) -> None:
-        known = Tokens.of(self._group_of)
-        found = rows_with(rows, self._run_id, self._name) | rows_touching(rows, known)
-        tokens = self._take(_spans_at(rows, found))
+        """Takes the spans that concern it, and those kept, or stored before it began, that now turn out to."""
+        tokens = self._take(self._arrivals.add(rows, self._group_of, self._asked_for))
         while tokens and not self._lost:
-            more = self._from_before(tokens)
-            for behind in self._behind:
-                more += _spans_at(behind, rows_touching(behind, tokens))
-            touched = rows_touching(rows, tokens) - found
-            found |= touched
-            tokens = self._take(more + _spans_at(rows, touched))
+            found, stored = self._arrivals.bearing(tokens)
+            if stored and self._store is not None:
+                found += stored_touching(self._store, stored)
+            tokens = self._take(found)
 
-    def _from_before(self, tokens: Tokens) -> list[Span]:
-        """Spans that were stored before the watch began, and only now turn out to concern it."""
-        touched = tokens.within(self._before)
-        return stored_touching(self._store, touched) if touched and self._store is not None else []
-
-    def _take(self, spans: Iterable[Span]) -> Tokens:
+    def _take(self, spans: Iterable[Span]) -> set[Token]:
         """Adds spans to their groups; returns what they share that no span did before."""
         fresh: set[Token] = set()
         for span in spans:
@@ -200,7 +186,7 @@ class Watch:
             fresh |= {token for token in tokens if token not in self._group_of}
             self._join(span, tokens)
         self._lost = self._lost or len(self._spans) > MOST_SPANS
-        return Tokens.of(fresh)
+        return fresh
 
     def _join(self, span: Span, tokens: set[Token]) -> None:
         touched = {id(group): group for token in tokens if (group := self._group_of.get(token)) is not None}
@@ -210,37 +196,9 @@ class Watch:
                 largest.spans += group.spans
                 largest.tokens |= group.tokens
                 self._group_of.update(dict.fromkeys(group.tokens, largest))
+                del self._groups[id(group)]
+        self._groups[id(largest)] = largest
         largest.spans.append(span)
         largest.tokens |= tokens
         largest.chains = None
         self._group_of.update(dict.fromkeys(tokens, largest))
-
-    def _keep(self, rows: pa.Table) -> None:
-        """Small appends become larger tables, for each costs a search some 0.3 ms, however little it holds."""
-        rows = _spelled_out(rows)
-        while self._behind and self._behind[-1].num_rows <= min(2 * rows.num_rows, MERGED_ROWS):
-            rows = pa.concat_tables([self._behind.pop(), rows]).combine_chunks()
-        self._behind.append(rows)
-        while len(self._behind) > 1 and sum(each.num_rows for each in self._behind) > MOST_ROWS_BEHIND:
-            del self._behind[0]
-
-
-def _spelled_out(rows: pa.Table) -> pa.Table:
-    """The same without dictionaries: a receiver has them, spans of our own have not, and one table takes one kind."""
-    for number, column in enumerate(rows.schema):
-        if pa.types.is_dictionary(column.type):
-            rows = rows.set_column(number, column.name, rows.column(number).cast(column.type.value_type))
-    return rows
-
-
-def _spans_at(rows: pa.Table, places: set[int]) -> list[Span]:
-    """Spans of the rows at these places. By slices: what is sought stands together, and `take` would cost 1.5 ms."""
-    runs: list[tuple[int, int]] = []
-    for place in sorted(places):
-        if runs and sum(runs[-1]) == place:
-            runs[-1] = (runs[-1][0], runs[-1][1] + 1)
-        else:
-            runs.append((place, 1))
-    if len(runs) > MOST_SLICES:
-        return spans_of(rows.take(sorted(places)))
-    return [span for start, length in runs for span in spans_of(rows.slice(start, length))]

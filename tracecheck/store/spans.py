@@ -48,24 +48,30 @@ def read_spans(
     return [_span(row, resources) for row in rows.to_pylist()]
 
 
-def spans_of(rows: pa.Table) -> list[Span]:
+def spans_of(rows: pa.Table | pa.RecordBatch) -> list[Span]:
     """Spans of rows that are not stored yet, shaped as `rows.span_table` makes them, in their order."""
     resources: dict[str, Resource] = {}
-    return [_span(_with_hex_ids(row), resources) for row in rows.to_pylist()]
+    names = rows.schema.names
+    cells = [_cells(column) for column in rows.columns]
+    return [_span(_with_hex_ids(dict(zip(names, row, strict=True))), resources) for row in zip(*cells, strict=True)]
 
 
-def _with_hex_ids(row: Row) -> Row:
+def _cells(column: Any) -> list[Any]:
+    """A column's values. A UUID is left as its bytes where it can be, at a tenth of the time."""
+    found: list[Any] = (column.storage if isinstance(column, pa.ExtensionArray) else column).to_pylist()
+    return found
+
+
+def _with_hex_ids(row: dict[str, Any]) -> Row:
     parent = row["parent_span_id"]
-    return {
-        **row,
-        "trace_id": row["trace_id"].hex,
-        "span_id": f"{row['span_id']:016x}",
-        "parent_span_id": None if parent is None else f"{parent:016x}",
-        "links": [
-            {**link, "trace_id": _hex(link["trace_id"]), "span_id": f"{link['span_id']:016x}"} for link in row["links"]
-        ],
-        "conflicting": False,
-    }
+    row["trace_id"] = _hex(row["trace_id"])
+    row["span_id"] = f"{row['span_id']:016x}"
+    row["parent_span_id"] = None if parent is None else f"{parent:016x}"
+    row["links"] = [
+        {**link, "trace_id": _hex(link["trace_id"]), "span_id": f"{link['span_id']:016x}"} for link in row["links"]
+    ]
+    row["conflicting"] = False
+    return row
 
 
 def _hex(trace_id: UUID | bytes) -> str:
