@@ -5,8 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.spans import MS, START, Traces
+from tests.support.stored import analysed, rebuilt
 from tracecheck.chains import (
     clock_skews,
+    critical_path,
     find,
     graph,
     hops,
@@ -149,3 +151,20 @@ def test_a_trace_id_of_64_bits_is_found_as_the_tracer_wrote_it() -> None:
         refresh(store)
         assert find(store, "6c3cf93508f20577") == find(store, "6C3CF93508F20577") == [":".join(span.key)]
         assert find(store, "6c3cf93508f2057") == []
+
+
+@pytest.mark.parametrize("way", ["in SQL", "in memory"])
+def test_a_span_that_ends_before_it_began_or_never_is_part_of_its_chain(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rebuilt(way, monkeypatch)
+    story = Traces()
+    sent = story.send("checkout", "orders", at_ms=0, took_ms=2)
+    story.change(story.process("billing", "orders", of=sent, at_ms=10), end_unix_nano=0)
+    (chain,) = analysed(story).chains
+    assert [span.name for span in chain.spans] == ["send orders", "process orders"]
+    assert chain.summary.duration_ns == 10 * MS
+    alone = Traces()
+    alone.change(alone.span("a"), end_unix_nano=START - 5)
+    (short,) = analysed(alone).chains
+    assert (len(short.spans), short.summary.duration_ns, critical_path(short)) == (1, 0, ())

@@ -38,7 +38,11 @@ def random_spans(random: Random, most: int = 14) -> list[Span]:
             parent = same[0][1] if same else random.choice([span_id, new_span_id(), random.choice(keys)[1]])
         identity = _identity(random, name)
         links = tuple(
-            Link(trace_id=key[0], span_id=key[1], identity=_identity(random, name))
+            Link(
+                trace_id=key[0],
+                span_id=new_span_id() if random.random() < 0.15 else key[1],
+                identity=_identity(random, name),
+            )
             for key in (
                 pick() for _ in range(random.choice([0, 0, 0, 1, 1, 2, 3] if is_consumer else [0] * 8 + [1, 2]))
             )
@@ -53,7 +57,7 @@ def random_spans(random: Random, most: int = 14) -> list[Span]:
                 else "work",
                 kind=kind,
                 start_unix_nano=start,
-                end_unix_nano=start + random.randint(0, 9) * 1000,
+                end_unix_nano=start + random.randint(-1, 9) * 1000,
                 status=StatusCode.ERROR if random.random() < 0.15 else StatusCode.UNSET,
                 flags=random.choice([0, 256, 768]),
                 links=links,

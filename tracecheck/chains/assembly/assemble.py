@@ -130,7 +130,7 @@ def _chain(
                 cause_absent=facts.parent[origin] is None and origin not in facts.linked and names_cause,
             ),
             start_unix_nano=start,
-            duration_ns=max(min(span.end_unix_nano, NEVER) for span in spans) - start,
+            duration_ns=max(min(max(span.start_unix_nano, span.end_unix_nano), NEVER) for span in spans) - start,
             spans=len(spans),
             hops=len(hops),
             findings=tuple(sorted(findings)),

@@ -31,7 +31,7 @@ select g.*, concat(replace(o.trace_id::varchar, '-', ''), ':', lpad(lower(hex(o.
         and (o.parent_span_id is not null or len(o.links) > 0) as cause_absent
 from (
     select c.origin, c.chain_number, count(*) as spans, min(s.start_unix_nano) as start_unix_nano,
-        max(s.end_unix_nano) as end_unix_nano,
+        max(greatest(s.start_unix_nano, s.end_unix_nano)) as end_unix_nano,
         arg_min(s.correlation_id, s.n) as correlation_id, arg_min(s.run_id, s.n) as run_id,
         coalesce(list_sort(list(distinct s.correlation_id) filter (s.correlation_id is not null)), [])
             as correlation_ids,
