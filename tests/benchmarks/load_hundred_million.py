@@ -28,14 +28,15 @@ from tracecheck.receiver import decoder_form
 from tracecheck.receiver.decode_columns import Batch
 from tracecheck.store.duckdb_store import DuckDBStore
 from tracecheck.store.files import create
+from tracecheck.store.traces import IN_TRACE
 
 ROW_GROUP = 122_880
 ASKED = 200
 BYTES_PER_SPAN = 130
 """Room asked of the disk: what a span takes, its share of the log, and some more."""
 
-BY_ID = "select * from span_rows where trace_id = $trace_id::uuid"
-WITHIN = f"{BY_ID} and start_unix_nano between $earliest and $latest"
+BY_ID = f"select * from span_rows where {IN_TRACE}"
+WITHIN = "select * from span_rows where trace_id = $trace_id::uuid and start_unix_nano between $earliest and $latest"
 
 
 def main(spans: int, path: Path) -> None:

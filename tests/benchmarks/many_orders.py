@@ -140,6 +140,13 @@ from (
 ) where place = 1
 """
 
+_NOTE_TRACES = """
+insert into trace_append_rows
+select distinct trace_digest(trace_id), ingest_number from span_rows
+where ingest_number not in (select ingest_number from trace_append_rows)
+order by ingest_number
+"""
+
 
 def fill(store: Store, orders: int, *, failing: float = 0.01, first: int = 0, at_once: int = 200_000) -> None:
     """Stores `orders` orders (from number `first` on), as appends of `at_once` orders, in the order of time."""
@@ -156,6 +163,7 @@ def fill(store: Store, orders: int, *, failing: float = 0.01, first: int = 0, at
         for start in range(first, first + orders, at_once):
             last = min(start + at_once, first + orders)
             writer.execute(_sql(start, last, failing))  # type: ignore[attr-defined]
+        writer.execute(_NOTE_TRACES)  # type: ignore[attr-defined]
 
     store.write(work)
 

@@ -15,6 +15,7 @@ from tracecheck.model import Event, SpanKind
 from tracecheck.semconv import canonical
 from tracecheck.store import Appended, Limits, Store
 from tracecheck.store.spans import read_spans
+from tracecheck.store.traces import IN_TRACE
 
 SOON_S = 10.0
 
@@ -68,6 +69,18 @@ class Contract:
         assert opened.owner.append([second]) == Appended(stored=1)
         assert opened.owner.append([second, first]) == Appended(stored=0, duplicates=2)
         assert len(read_spans(opened.store)) == 2
+
+    def test_a_trace_is_found_by_its_id_alone_after_every_kind_of_append(self, opened: Opened):
+        first, *others = (a_span() for _ in range(600))
+        late, conflicting = a_span(trace_id=first.trace_id), replace(first, name="another")
+        for batch in ([first], others, [late, others[0]], [first], [conflicting]):
+            opened.owner.append(batch)
+        found = {
+            span.trace_id: read_spans(opened.store, IN_TRACE, {"trace_id": span.trace_id})
+            for span in (first, others[0], others[-1], a_span())
+        }
+        assert [len(spans) for spans in found.values()] == [3, 1, 1, 0]
+        assert {span.trace_id for spans in found.values() for span in spans} == set(list(found)[:3])
 
     def test_a_repeat_with_its_attributes_in_another_order_is_identical(self, opened: Opened):
         span = a_span(attributes={"a": "1", "b": 2, "c": "3", "d": 4})

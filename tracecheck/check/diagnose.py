@@ -20,13 +20,14 @@ from tracecheck.check.verdict import if_absent
 from tracecheck.config import DEFAULT_SETTLE_NS
 from tracecheck.model import Basis, Cause, Finding, SpanBrief, SpanKind, Verdict
 from tracecheck.store import Store
+from tracecheck.store.traces import IN_TRACE
 
 _FAILS = (Cause.PROCESSING_FAILED, Cause.SEND_FAILED, Cause.NOT_CONSUMED)
 _SAYS = (Cause.CONTEXT_LOST, Cause.DUPLICATE_DELIVERY, Cause.DUPLICATE_SEND, Cause.STALE_CONTEXT, Cause.BATCH_FAN_IN)
 """Worth saying, and harmless until an expectation forbids it. Everything else is a doubt about the evidence."""
 
 
-_FLAGS = "select flags, kind from span_rows where trace_id = $trace_id::uuid and span_id = $span_id::ubigint limit 1"
+_FLAGS = f"select flags, kind from span_rows where {IN_TRACE} and span_id = $span_id::ubigint limit 1"  # noqa: S608
 
 
 def diagnose(
@@ -42,7 +43,7 @@ def diagnose(
         load(store, chain_id)
     around = surroundings(store, run_id)
     parameters = {"chain_id": chain_id, "run_id": run_id}
-    found = [_of_hop(row) for row in store.query(_sql("hop_findings"), parameters).to_pylist()]
+    found = [_of_hop(store, row) for row in store.query(_sql("hop_findings"), parameters).to_pylist()]
     found += [_of_chain(store, row) for row in store.query(_sql("chain_findings"), parameters).to_pylist()]
     found += [_skew(row) for row in store.query(_sql("skews"), parameters).to_pylist()]
     constants = parameters | {"cap": CORRELATION_TRACE_CAP}
@@ -52,10 +53,11 @@ def diagnose(
     return sorted(found, key=lambda one: (-order.index(one.verdict), -one.count, one.code, one.chain_id or ""))
 
 
-def _of_hop(row: Mapping[str, Any]) -> Finding:
+def _of_hop(store: Store, row: Mapping[str, Any]) -> Finding:
     code = Cause(row["code"])
     producer, consumer = _brief(row["producer"]), _brief(row["consumer"], consumes=True)
     sending = code in (Cause.SEND_FAILED, Cause.DUPLICATE_SEND)
+    side = _lost_side(store, consumer) if code is Cause.ORPHAN and consumer is not None else ()
     return Finding(
         code=code,
         verdict=_verdict(code),
@@ -66,8 +68,8 @@ def _of_hop(row: Mapping[str, Any]) -> Finding:
         consumer_group=None if sending else row["consumer_group"],
         span=producer if sending else consumer,
         last_good=None if sending else producer,
-        evidence=_since(row),
-        detail=_times(row),
+        evidence=(*side, *_since(row)),
+        detail=_times(row) | ({"lost_side": side[0]} if side else {}),
         count=row["count"],
     )
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from tracecheck.errors import StoreUnavailable, UsageError
 from tracecheck.model import Span
-from tracecheck.store import conflicts, files, progress
+from tracecheck.store import conflicts, files, progress, traces
 from tracecheck.store.at_exit import close_at_exit
 from tracecheck.store.claims import claim, release
 from tracecheck.store.faults import refused, writing
@@ -281,6 +281,8 @@ class DuckDBStore:
             window = conflicts.Window.around(batch, self._rows)
             with self._transaction(self._connection) as connection:
                 appended = conflicts.insert_new(connection, batch, window, number, ingested_unix_nano)
+                if appended.stored:
+                    traces.note(connection, batch, number)
                 if until is not None:
                     progress.note_stored(connection, until)
             self._ingest_number = number

@@ -4,6 +4,7 @@ from tracecheck.config import SELFTEST_RUN
 from tracecheck.errors import UsageError
 from tracecheck.store.protocol import Store, Writer
 from tracecheck.store.retention import tables_with
+from tracecheck.store.traces import forget_removed
 
 
 def forget_selftest(store: Store, run_id: str) -> int:
@@ -33,6 +34,7 @@ def forget_selftest(store: Store, run_id: str) -> int:
             run,
         )
         writer.execute("delete from span_rows where run_id = $run_id", run)
+        forget_removed(writer)
         writer.execute("drop table doomed")
 
     if removed:

@@ -56,3 +56,12 @@ create table span_rows (
     events struct(time_unix_nano ubigint, name varchar, attributes varchar, dropped_attributes_count uinteger)[],
     dropped_events_count uinteger not null
 );
+
+create table trace_append_rows (            -- which appends stored spans of a trace (tracecheck/store/traces.py)
+    digest uinteger not null using compression uncompressed, -- trace_digest(trace_id); packing it would double a look-up
+    ingest_number bigint not null
+);
+
+create macro trace_digest(id) as ('0x' || right(id::varchar, 8))::uinteger;
+
+create macro appends_of(id) as table select ingest_number from trace_append_rows where digest = trace_digest(id);
