@@ -193,11 +193,13 @@ def _error(finding: Finding) -> str:
 
 
 def _not_consumed(finding: Finding) -> str:
+    named = "that group" if finding.consumer_group else "that service" if finding.service else None
+    it = named or "whoever consumes there"
     states = {
-        "silent": "; that group handled nothing else since",
-        "behind": "; that group is alive and has not come that far yet",
-        "past": "; that group is alive and has passed it by",
-        "never_seen": "; nothing of that group was ever seen there",
+        "silent": f"; {it} handled nothing else since",
+        "behind": f"; {it} is alive and has not come that far yet",
+        "past": f"; {it} is alive and has passed it by",
+        "never_seen": f"; nothing of {named} was ever seen there" if named else "; no consumer was ever seen there",
     }
     return f"the message was sent and never delivered to {_who(finding)}" + states.get(
         _detail(finding, "group_state"), ""
@@ -237,7 +239,7 @@ _EXPLAIN: dict[Cause, Callable[[Finding], str]] = {
     ),
     Cause.LATE: _late,
     Cause.DUPLICATE_DELIVERY: lambda f: f"{_who(f)} handled the message again after it had already succeeded",
-    Cause.DUPLICATE_SEND: lambda f: f"{_service(f)} sent one event id more than once{_to(f)}",
+    Cause.DUPLICATE_SEND: lambda f: f"one event id was sent{_to(f)} more than once, here by {_service(f)}",
     Cause.DUPLICATE_EFFECT: lambda f: f"{_service(f)} applied one effect more than once under the same key",
     Cause.OUT_OF_ORDER: lambda f: f"{_who(f)} did this before what should come first",
     Cause.UNEXPECTED: lambda _: "the expectation is closed and names no such step",
@@ -256,7 +258,7 @@ _EXPLAIN: dict[Cause, Callable[[Finding], str]] = {
     Cause.CYCLE: lambda _: "spans name each other as causes in a circle",
     Cause.STALE_CONTEXT: lambda _: "the trace context on the message is that of another message",
     Cause.BATCH_FAN_IN: lambda _: (
-        "one span handled messages of several chains; what follows cannot be told apart by context"
+        "one span handled or sent messages of several chains; what follows cannot be told apart by context"
     ),
     Cause.AMBIGUOUS: lambda _: "several messages, or several consumers, fit, and the spans do not say which it was",
 }

@@ -24,7 +24,7 @@ def not_consumed(case: Case, messages: Sequence[Unit]) -> Finding:
     sent = messages[-1].succeeded or messages[-1].briefs[-1]
     groups = scene.groups(case.pattern)
     position = position_of(scene.surroundings.positions, case.pattern.group, sent)
-    state, facts = group_state(groups, sent, case.pattern.group, position)
+    state, facts = group_state(groups, sent, _called(case.pattern), position)
     finding = case.finding(
         Cause.NOT_CONSUMED,
         span=None,
@@ -78,10 +78,9 @@ def _basis(case: Case, groups: Sequence[GroupSeen], sent: SpanBrief, position: G
 
 
 def group_state(
-    groups: Sequence[GroupSeen], sent: SpanBrief, name: str | None, position: GroupPosition | None = None
+    groups: Sequence[GroupSeen], sent: SpanBrief, called: str | None, position: GroupPosition | None = None
 ) -> tuple[str, tuple[str, ...]]:
-    """`past`, `behind`, `silent` or `never_seen`, and the facts it rests on."""
-    called = f"group {name}" if name is not None else "any consumer group"
+    """`past`, `behind`, `silent` or `never_seen`, and the facts it rests on. `called` None: whoever is there is meant."""
     broker = (told(position),) if position else ()
     if ahead := later_offset(groups, sent):
         return "past", (ahead, *broker)
@@ -89,13 +88,19 @@ def group_state(
         return "past", broker
     unread = broker or (_UNREAD,)
     if not groups:
-        return "never_seen", (f"{called} was never seen at {sent.destination}", *unread)
+        never = f"{called} was never" if called else "no consumer was ever"
+        return "never_seen", (f"{never} seen at {sent.destination}", *unread)
+    called = called or "whoever consumes there"
     last = _last_seen(groups)
     assert last is not None
     if last > sent.end_unix_nano:
         fact = f"{called} was alive at {at(last)} and has handled nothing past {message_name(sent)}"
         return "behind", (fact, *unread)
     return "silent", (f"{called} silent since {at(last)}", *unread)
+
+
+def _called(pattern: Pattern) -> str | None:
+    return f"group {pattern.group}" if pattern.group is not None else pattern.service
 
 
 def _last_seen(groups: Sequence[GroupSeen]) -> int | None:
