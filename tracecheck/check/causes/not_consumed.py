@@ -80,7 +80,7 @@ def _basis(case: Case, groups: Sequence[GroupSeen], sent: SpanBrief, position: G
 def group_state(
     groups: Sequence[GroupSeen], sent: SpanBrief, called: str | None, position: GroupPosition | None = None
 ) -> tuple[str, tuple[str, ...]]:
-    """`past`, `behind`, `silent` or `never_seen`, and the facts it rests on. `called` None: whoever is there is meant."""
+    """`past`, `behind`, `silent` or `never_seen`, and the facts it rests on. `called` None: whoever is there."""
     broker = (told(position),) if position else ()
     if ahead := later_offset(groups, sent):
         return "past", (ahead, *broker)
