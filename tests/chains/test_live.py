@@ -7,7 +7,7 @@ import pytest
 
 from tests.chains.test_assembly import comparable
 from tests.support.random_traces import ANOTHER, random_spans
-from tests.support.spans import START, Traces
+from tests.support.spans import START, Traces, absent, link
 from tests.support.stored import read
 from tracecheck.chains import arrivals as arrivals_kept
 from tracecheck.chains.live import watching
@@ -66,6 +66,20 @@ def test_the_chain_of_an_id_grows_across_traces_links_and_parents_that_come_late
     for name in (sent.trace_id, "m-1", ":".join(sent.key)):
         with open_store(":memory:") as store:  # type: ignore[attr-defined]
             assert watched_as_stored(store, batches, 1, name=name) == 1
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_message_that_only_a_link_names_is_found_whichever_side_comes_first(
+    order: tuple[int, int], before: int
+) -> None:
+    for name in ({"message_id": "m-1"}, {"partition": "0", "offset": 41}):
+        story = Traces(run_id="r")
+        sent = story.send("checkout", "orders", **name)
+        poll = Traces(run_id="r").poll("billing", "orders", links=[link(absent(), **name)])  # type: ignore[arg-type]
+        batches = [[(sent, poll)[place]] for place in order]
+        with open_store(":memory:") as store:  # type: ignore[attr-defined]
+            assert watched_as_stored(store, batches, before, run_id="r") == 1
 
 
 def test_a_span_that_is_no_longer_kept_in_memory_is_found_in_the_store(monkeypatch: pytest.MonkeyPatch) -> None:

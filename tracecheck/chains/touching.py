@@ -1,6 +1,6 @@
 """What spans may share, and which rows share it: the closure over which chains are put together (`01_touched_more`)."""
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -28,15 +28,22 @@ TOUCHING = """
     trace_id in (select unnest($traces::uuid[]))
     or (len(links) > 0 and list_has_any(list_transform(links, lambda l: l.trace_id), $traces::uuid[]))
     or message_id in (select unnest($names::varchar[])) or event_id in (select unnest($names::varchar[]))
+    or (len(links) > 0 and list_has_any(list_transform(links, lambda l: l.message_id), $names::varchar[]))
     or correlation_id in (select unnest($correlations::varchar[]))
     or (message_offset in (select unnest($offsets::bigint[]))
         and struct_pack(d := coalesce(destination, ''), p := partition_id, o := message_offset)
             in (select unnest($positions::struct(d varchar, p varchar, o bigint)[])))
+    or (len(links) > 0 and list_has_any(
+        list_transform(links, lambda l: struct_pack(
+            d := coalesce(destination, ''), p := l.partition_id, o := l.message_offset)),
+        $positions::struct(d varchar, p varchar, o bigint)[]))
 """
 
 RECENT = """
     select unhex(hex_trace_id(trace_id)) as trace_id,
-        list_transform(links, lambda l: struct_pack(trace_id := unhex(hex_trace_id(l.trace_id)))) as links,
+        list_transform(links, lambda l: struct_pack(
+            trace_id := unhex(hex_trace_id(l.trace_id)), message_id := l.message_id,
+            partition_id := l.partition_id, message_offset := l.message_offset)) as links,
         message_id, event_id, correlation_id, run_id, destination, partition_id, message_offset
     from span_rows
     where ingested_unix_nano >= (select max(ingested_unix_nano) from span_rows) - $look_back
@@ -55,9 +62,12 @@ def tokens_of(span: Span, constants: Container[str]) -> set[Token]:
         found.add(CORRELATED + span.correlation_id)
     if (said := span.messaging) is not None:
         identity = said.identity
-        found |= {NAMED + name for name in (identity.message_id, said.event_id) if name is not None}
-        if identity.offset is not None and identity.partition is not None:
-            found.add((said.destination or "", identity.partition, identity.offset))
+        linked = [link.identity for link in span.links]
+        names = (said.event_id, *(one.message_id for one in (identity, *linked)))
+        found |= {NAMED + name for name in names if name is not None}
+        for one in (identity, *linked):
+            if one.offset is not None and one.partition is not None:
+                found.add((said.destination or "", one.partition, one.offset))
     return found
 
 
@@ -73,26 +83,34 @@ def tokens_asked_for(run_id: str | None, name: str | None) -> set[Token]:
 
 def tokens_in(rows: pa.RecordBatch) -> Iterator[tuple[Token, int]]:
     """Every token that rows bear, their run too, with the row's place among them."""
-    yield from zip(_ids(rows.column("trace_id")).to_pylist(), range(rows.num_rows), strict=True)
+    everywhere = range(rows.num_rows)
+    yield from zip(_ids(rows.column("trace_id")).to_pylist(), everywhere, strict=True)
+    for name, mark in (("event_id", NAMED), ("correlation_id", CORRELATED), ("run_id", OF_RUN)):
+        yield from _texts(rows.column(name), mark, everywhere)
+    yield from _messages(rows, everywhere, rows.column("destination"))
     links = rows.column("links")
-    if len(targets := links.flatten()):
-        ids = _ids(pc.struct_field(targets, "trace_id")).to_pylist()
-        yield from zip(ids, pc.list_parent_indices(links).to_pylist(), strict=True)
-    for name, mark in (
-        ("message_id", NAMED),
-        ("event_id", NAMED),
-        ("correlation_id", CORRELATED),
-        ("run_id", OF_RUN),
-    ):
-        texts = rows.column(name)
-        if texts.null_count < len(texts):
-            yield from ((mark + text, place) for place, text in enumerate(texts.to_pylist()) if text is not None)
+    if len(linked := links.flatten()):
+        parents = pc.list_parent_indices(links)
+        targets = pa.RecordBatch.from_struct_array(linked)
+        yield from zip(_ids(targets.column("trace_id")).to_pylist(), parents.to_pylist(), strict=True)
+        yield from _messages(targets, parents.to_pylist(), rows.column("destination").take(parents))
+
+
+def _messages(rows: pa.RecordBatch, places: Sequence[int], destinations: pa.Array) -> Iterator[tuple[Token, int]]:
+    """What rows, or links, say of their messages."""
+    yield from _texts(rows.column("message_id"), NAMED, places)
     offsets = rows.column("message_offset")
     if offsets.null_count < len(offsets):
-        said = (rows.column(name).to_pylist() for name in ("destination", "partition_id"))
-        for place, (destination, partition, offset) in enumerate(zip(*said, offsets.to_pylist(), strict=True)):
+        said = (each.to_pylist() for each in (destinations, rows.column("partition_id"), offsets))
+        for place, destination, partition, offset in zip(places, *said, strict=True):
             if partition is not None and offset is not None:
                 yield (destination or "", partition, offset), place
+
+
+def _texts(column: pa.Array, mark: str, places: Sequence[int]) -> Iterator[tuple[Token, int]]:
+    if column.null_count < len(column):
+        texts = zip(column.to_pylist(), places, strict=True)
+        yield from ((mark + text, place) for text, place in texts if text is not None)
 
 
 def stored_touching(store: Reader, tokens: Iterable[Token]) -> list[Span]:
