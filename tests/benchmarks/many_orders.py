@@ -17,6 +17,9 @@ SPANS_PER_ORDER = 24
 ORDER_EVERY_NS = 1_000_000
 """Between two orders: 1,000 orders a second."""
 
+BATCH_ORDERS = 32
+"""Every fourth of these is in one batch; an append holds it whole, or its poll span would be made twice."""
+
 YAML = """
 chain: order
 steps:
@@ -149,7 +152,8 @@ order by ingest_number
 
 
 def fill(store: Store, orders: int, *, failing: float = 0.01, first: int = 0, at_once: int = 200_000) -> None:
-    """Stores `orders` orders (from number `first` on), as appends of `at_once` orders, in the order of time."""
+    """Stores `orders` orders (from number `first` on), as appends of some `at_once` orders, in the order of time."""
+    at_once = -(-at_once // BATCH_ORDERS) * BATCH_ORDERS
 
     def work(writer: object) -> None:
         writer.execute(  # type: ignore[attr-defined]

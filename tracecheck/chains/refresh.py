@@ -35,7 +35,7 @@ SMALL_SPANS = 20_000
 
 CORRELATED_ROOTS = """
     c_spans s join c_consumer c on c.correlation_id = s.correlation_id and c.service = s.service
-    where s.parent_span_id is null and len(s.links) = 0 and s.n not in (select n from c_consumer)"""
+    where s.parent_span_id is null and s.kind in (0, 1, 3, 4) and c.n < s.n and s.n not in (select n from c_consumer)"""
 
 EVENT = "system, destination, run_id, coalesce(event_id, message_id)"
 
@@ -44,20 +44,21 @@ MORE_THAN_ONE = " having count(*) > 1"
 HALF_HOPS = """
     hop_rows where (outcome = 'origin_unknown' or outcome = 'undelivered' and list_contains(findings, 'context_lost'))
         and (coalesce(system, ''), destination) in (
-            select coalesce(system, ''), destination from hop_rows cross join c_settings
-            where chain_number > last_chain)"""
+            select coalesce(system, ''), destination from hop_rows
+            where chain_number > getvariable('last_chain'))"""
 
 ROWS_TO_ASSEMBLE = """
     select * replace (hex_trace_id(trace_id) as trace_id, hex_span_id(span_id) as span_id,
         hex_span_id(parent_span_id) as parent_span_id,
         list_transform(links, lambda link: struct_update(
-            link, trace_id := hex_trace_id(link.trace_id), span_id := hex_span_id(link.span_id))) as links)
-    from c_rows order by start_unix_nano, content_hash
-"""
-
-CONSTANTS = """
-    select correlation_id from correlation_rows group by correlation_id
-    having count(*) > (select correlation_trace_cap from c_settings)
+            link, trace_id := hex_trace_id(link.trace_id), span_id := hex_span_id(link.span_id))) as links),
+        list_transform(
+            list_filter(events, lambda e: e.name = 'tracecheck.effect'),
+            lambda e: e.attributes::json ->> '$."tracecheck.effect.key"') as effect_keys
+    from span_rows
+    where rowid in (select place from c_row)
+        and start_unix_nano between getvariable('earliest_start') and getvariable('latest_start')
+    order by start_unix_nano, content_hash
 """
 
 LAST_APPEND = "select coalesce(max(ingest_number), 0) as last from span_rows"
@@ -93,13 +94,15 @@ def pipeline(writer: Writer, *, correlation_trace_cap: int = CORRELATION_TRACE_C
     current = writer.execute(IS_CURRENT, {"last": last})
     if current is not None and current["is_current"][0].as_py():
         return
-    last_chain = _number(writer, "select coalesce(max(chain_number), 0) from chain_rows")
-    writer.execute(
-        "create or replace temp table c_settings as "
-        "select ? as correlation_trace_cap, ? as lost_context_window_ns, ? as window_spans, ? as last_chain",
-        [correlation_trace_cap, LOST_CONTEXT_WINDOW_NS, WINDOW_SPANS, last_chain],
-    )
-    if _take_touched(writer) <= ASSEMBLED_SPANS:
+    for name, value in (
+        ("window_spans", WINDOW_SPANS),
+        ("correlation_trace_cap", correlation_trace_cap),
+        ("lost_context_window_ns", LOST_CONTEXT_WINDOW_NS),
+    ):
+        writer.execute(f"set variable {name} = {value}")
+    spans = _take_touched(writer)
+    last_chain = _number(writer, "select getvariable('last_chain')")
+    if spans <= ASSEMBLED_SPANS:
         _assemble(writer, last_chain)
     else:
         _rebuild(writer)
@@ -113,7 +116,7 @@ def pipeline(writer: Writer, *, correlation_trace_cap: int = CORRELATION_TRACE_C
 def _assemble(writer: Writer, after: int) -> None:
     """Few spans: in memory, since the statements below cost a quarter of a second even for one."""
     spans = spans_of_rows(_rows(writer, ROWS_TO_ASSEMBLE))
-    constants = frozenset(_rows(writer, CONSTANTS).column(0).to_pylist())
+    constants = frozenset(_rows(writer, "select correlation_id from c_constant").column(0).to_pylist())
     write_chains(writer, assemble(spans, constants), after=after)
 
 
@@ -138,11 +141,14 @@ def _take_touched(writer: Writer) -> int:
     _run(writer, "02_rows")
     if _any(writer, "c_replaced"):
         _run(writer, "03_replaced")
-    return _number(writer, "select count(*) from c_rows")
+    return _number(writer, "select count(*) from c_row")
 
 
 def _find_edges(writer: Writer) -> None:
-    _run(writer, "20_roles", "30_folding")
+    _run(writer, "20_roles")
+    if _any(writer, "c_named_send"):
+        _run(writer, "21_named_sends")
+    _run(writer, "22_handlers", "30_folding")
     while _any(writer, "c_folded f join c_folded g on g.n = f.message"):
         _run(writer, "31_folding_again")
     _run(writer, "32_messages", "40_context", "41_stale")
@@ -166,13 +172,14 @@ def _find_owners(writer: Writer) -> None:
 
 def _find_causes(writer: Writer) -> None:
     _run(writer, "80_causes")
-    if _any(writer, "c_links where target is not null"):
+    if _any(writer, "c_other_link") or _any(writer, "c_judged where not is_own"):
         _run(writer, "81_links")
     if _any(writer, "c_consumer where role = 'receive' and parent is null and n not in (select consumer from c_edge)"):
         _run(writer, "82_inner")
     if _any(writer, CORRELATED_ROOTS):
         _run(writer, "83_roots")
-    if _any(writer, "c_cause where n in (select n from c_consumer) group by n having count(distinct cause) > 1"):
+    _run(writer, "84_several")
+    if _any(writer, "c_several"):
         _run(writer, "84_rejoin")
 
 
@@ -221,7 +228,7 @@ def _unite(writer: Writer) -> None:
 
 def _forget(writer: Writer) -> None:
     """Drops the working tables where they are large; small ones are replaced by the next refresh more cheaply."""
-    if _number(writer, "select count(*) from c_rows") <= SMALL_SPANS:
+    if _number(writer, "select count(*) from c_row") <= SMALL_SPANS:
         return
     found = writer.execute("select table_name from duckdb_tables() where temporary and starts_with(table_name, 'c_')")
     if found is not None:

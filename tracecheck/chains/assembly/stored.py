@@ -60,7 +60,7 @@ TYPES = {
 
 
 def spans_of_rows(rows: pa.Table) -> list[Span]:
-    """Spans with what chains are made of (`02_rows.sql`), ids in hex; attributes and resource are left out."""
+    """Spans with what chains are made of (`refresh.ROWS_TO_ASSEMBLE`), ids in hex; no attributes, no resource."""
     return [_span(row) for row in rows.to_pylist()]
 
 

@@ -4,38 +4,46 @@
 -- Everything after this file works on these numbers (n), so an earlier span has a smaller one on every machine.
 
 create or replace temp table c_twice as
-select distinct trace_id, span_id from c_rows where conflicting;
+select trace_id, span_id, arg_min(place, (start_unix_nano, content_hash)) as place
+from c_row where conflicting group by trace_id, span_id;
 
--- Only the key is sorted; whole rows would be moved through the sort, at twice the cost.
 create or replace temp table c_order as
-select row_number() over (order by start_unix_nano, end_unix_nano desc, trace_id, span_id) as n, place
-from (
-    select r.rowid as place, r.start_unix_nano, r.end_unix_nano, r.trace_id, r.span_id from c_rows r
-    where not exists (select 1 from c_twice t where t.trace_id = r.trace_id and t.span_id = r.span_id)
-    union all
-    select r.rowid, r.start_unix_nano, r.end_unix_nano, r.trace_id, r.span_id
-    from c_rows r join c_twice t on t.trace_id = r.trace_id and t.span_id = r.span_id
-    qualify row_number() over (
-        partition by r.trace_id, r.span_id order by r.start_unix_nano, r.content_hash) = 1
+select row_number() over () as n, place, trace_id, span_id, parent_span_id from (
+    select place, trace_id, span_id, parent_span_id from c_row r
+    where not exists (
+        select 1 from c_twice t where t.trace_id = r.trace_id and t.span_id = r.span_id and t.place <> r.place)
+    order by start_unix_nano, end_unix_nano desc, trace_id, span_id
 );
 
+-- What every span says. What only some say of messages, links and effects follows below.
 create or replace temp table c_spans as
-select o.n, r.* from c_rows r join c_order o on o.place = r.rowid;
+select o.n, p.n as parent, o.place, o.trace_id, o.span_id, o.parent_span_id, s.flags, s.name, s.kind,
+    s.start_unix_nano, s.end_unix_nano, s.status_code, s.status_message, s.service, s.correlation_id, s.run_id
+from span_rows s
+join c_order o on o.place = s.rowid
+left join c_order p on p.trace_id = o.trace_id and p.span_id = o.parent_span_id
+where s.start_unix_nano between getvariable('earliest_start') and getvariable('latest_start');
+
+create or replace temp view c_parent as select n, parent from c_spans where parent is not null;
 
 create or replace temp table c_conflicting as
-select n from c_spans where conflicting;
-
-create or replace temp table c_parent as
-select s.n, p.n as parent
-from c_spans s join c_spans p on p.trace_id = s.trace_id and p.span_id = s.parent_span_id;
+select o.n from c_order o join c_twice t on t.place = o.place;
 
 create or replace temp table c_links as
 select l.n, l.link.trace_id as target_trace_id, l.link.span_id as target_span_id, t.n as target,
     l.link.partition_id as partition_id, l.link.message_offset as message_offset, l.link.message_id as message_id
-from (select n, unnest(links) as link from c_spans where len(links) > 0) l
-left join c_spans t on t.trace_id = l.link.trace_id and t.span_id = l.link.span_id;
+from (
+    select o.n, unnest(s.links) as link from span_rows s join c_order o on o.place = s.rowid
+    where len(s.links) > 0
+        and s.start_unix_nano between getvariable('earliest_start') and getvariable('latest_start')
+) l
+left join c_order t on t.trace_id = l.link.trace_id and t.span_id = l.link.span_id;
 
--- A correlation id seen on more traces than the cap is a constant, not an id: it joins nothing.
-create or replace temp table c_constant as
-select correlation_id from correlation_rows group by correlation_id
-having count(*) > (select correlation_trace_cap from c_settings);
+create or replace temp table c_effect as
+select o.n, s.service, event.attributes::json ->> '$."tracecheck.effect.key"' as effect_key
+from (
+    select rowid as place, service, unnest(events) as event from span_rows
+    where len(events) > 0
+        and start_unix_nano between getvariable('earliest_start') and getvariable('latest_start')
+) s join c_order o on o.place = s.place
+where event.name = 'tracecheck.effect' and effect_key is not null;

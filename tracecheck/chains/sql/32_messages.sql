@@ -15,25 +15,24 @@ select s.n, coalesce(f.message, s.n) as message
 from c_producer_span s left join c_folded f on f.n = s.n
 where s.n not in (select n from c_carrier);
 
+create or replace temp table c_inner_said as
+select a.message, max(s.destination) as destination, bool_or(s.failed) as failed,
+    max(s.partition_id) filter (a.alone) as partition_id, max(s.message_offset) filter (a.alone) as message_offset,
+    max(s.message_id) filter (a.alone) as message_id, max(s.event_id) filter (a.alone) as event_id
+from (
+    select n, message, true as alone from c_folded
+    union all
+    select c.n, coalesce(f.message, c.message), c.carried = 1 from c_carrier c left join c_folded f on f.n = c.message
+) a join c_producer_span s on s.n = a.n
+group by a.message;
+
 create or replace temp table c_message as
-select m.n, m.trace_id, m.span_id, m.service, m.system, m.run_id, m.correlation_id, m.batch_count, m.retry_of,
-    m.start_unix_nano, m.end_unix_nano,
+select m.* replace (
     coalesce(m.destination, i.destination) as destination,
     coalesce(m.partition_id, i.partition_id) as partition_id,
     coalesce(m.message_offset, i.message_offset) as message_offset,
     coalesce(m.message_id, i.message_id) as message_id,
     coalesce(m.event_id, i.event_id) as event_id,
-    m.failed or coalesce(i.failed, false) as failed
-from c_producer_span m
-left join (
-    select a.message, max(s.destination) as destination, bool_or(s.failed) as failed,
-        max(s.partition_id) filter (a.alone) as partition_id, max(s.message_offset) filter (a.alone) as message_offset,
-        max(s.message_id) filter (a.alone) as message_id, max(s.event_id) filter (a.alone) as event_id
-    from (
-        select n, message, true as alone from c_folded
-        union all
-        select c.n, coalesce(f.message, c.message), c.carried = 1 from c_carrier c left join c_folded f on f.n = c.message
-    ) a join c_producer_span s on s.n = a.n
-    group by a.message
-) i on i.message = m.n
+    m.failed or coalesce(i.failed, false) as failed)
+from c_producer_span m left join c_inner_said i on i.message = m.n
 where m.n in (select message from c_message_of);

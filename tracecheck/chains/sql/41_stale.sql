@@ -3,35 +3,41 @@
 -- Anywhere: another message has the consumer's position or id, and this one does not. Stale context is no message edge;
 -- weaker evidence may find the true producer, and never that same one.
 
-create or replace temp table c_told as
-select o.n, o.message, o.via, c.system, c.destination, c.partition_id, c.message_offset, c.message_id, c.event_id,
-    c.system in ('kafka', 'aws_sqs') and m.system = c.system and c.destination <> m.destination
-        and (c.role = 'process' or o.via = 'parent') as elsewhere,
-    m.destination = c.destination and m.partition_id is not null and c.partition_id is not null
-        and (m.partition_id <> c.partition_id or m.message_offset <> c.message_offset) as other_position,
-    coalesce(m.message_offset = c.message_offset and m.partition_id = c.partition_id, false) as same_position,
-    coalesce(c.message_id in (m.message_id, m.event_id), false)
-        or coalesce(c.event_id in (m.message_id, m.event_id), false) as same_id
-from (
-    select consumer as n, min(message) as message, min(via) as via from c_context group by consumer having count(*) = 1
-) o join c_consumer c on c.n = o.n join c_message m on m.n = o.message
-where coalesce(m.batch_count, 1) <= 1 and coalesce(c.batch_count, 1) <= 1;
+create or replace temp table c_suspect as
+select * from (
+    select o.n, o.message, o.is_parent, c.system, c.destination, c.partition_id, c.message_offset, c.message_id,
+        c.system in ('kafka', 'aws_sqs') and m.system = c.system and c.destination <> m.destination
+            and (c.role = 'process' or o.is_parent) as elsewhere,
+        m.destination = c.destination and m.partition_id is not null and c.partition_id is not null
+            and (m.partition_id <> c.partition_id or m.message_offset <> c.message_offset) as other_position,
+        coalesce(m.message_offset = c.message_offset and m.partition_id = c.partition_id, false) as same_position,
+        coalesce(c.message_id in (m.message_id, m.event_id), false)
+            or coalesce(c.event_id in (m.message_id, m.event_id), false) as same_id
+    from (
+        select consumer as n, min(message) as message, bool_or(is_parent) as is_parent
+        from c_judged where is_own group by consumer having count(*) = 1
+    ) o join c_consumer c on c.n = o.n join c_message m on m.n = o.message
+    where coalesce(m.batch_count, 1) <= 1 and coalesce(c.batch_count, 1) <= 1
+) where elsewhere or other_position
+    or not same_position and (message_offset is not null or message_id is not null and not same_id);
 
 create or replace temp table c_stale as
-select n, message, via from c_told t
+select n, message, case when is_parent then 'parent' else 'link' end as via
+from c_suspect s
 where elsewhere or (other_position and not same_id)
     or (not same_position and (n in (
-        select t.n from c_told t join c_message m
+        select t.n from c_suspect t join c_message m
             on m.system = t.system and m.destination = t.destination
             and m.partition_id = t.partition_id and m.message_offset = t.message_offset)))
     or (not same_id and not same_position and (n in (
-        select t.n from c_told t join c_message m
+        select t.n from c_suspect t join c_message m
             on m.system = t.system and m.destination = t.destination and m.message_id = t.message_id)));
 
 create or replace temp table c_edge as
-select consumer, message, 0 as evidence, via, via as context, partition_id, message_offset, message_id,
-    consumer as basis, false as ambiguous
-from c_context where consumer not in (select n from c_stale);
+select consumer, message, 0 as evidence, case when is_parent then 'parent' else 'link' end as via, via as context,
+    partition_id, message_offset, message_id, consumer as basis, false as ambiguous
+from c_judged
+where is_own and consumer not in (select n from c_stale);
 
 -- What links that lead to no message say of theirs, unless the consumer says itself which one message it handled.
 create or replace temp table c_link_name as

@@ -5,7 +5,7 @@ create or replace temp table c_owner (n bigint, owner bigint);
 
 create or replace temp table c_frontier as
 select n, parent as at from (
-    select s.n, s.parent from c_producer_span s join c_message m on m.n = s.n
+    select n, parent from c_message
     union all
     select n, parent from c_consumer where n in (select consumer from c_edge)
 ) where parent is not null;

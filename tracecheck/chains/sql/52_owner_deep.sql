@@ -2,7 +2,7 @@
 -- and the pointers are doubled (refresh repeats the next file). A pointer that rests on a consumer or a root is done.
 
 create or replace temp table c_pointer as
-select s.n, coalesce(p.parent, s.n) as at,
-    p.parent is null or p.parent in (select n from c_consumer) as done
-from c_spans s left join c_parent p on p.n = s.n
+select s.n, coalesce(s.parent, s.n) as at,
+    s.parent is null or s.parent in (select n from c_consumer) as done
+from c_spans s
 where s.trace_id in (select w.trace_id from c_frontier f join c_spans w on w.n = f.n);

@@ -2,9 +2,17 @@
 -- for this message, else the service. A batch send is one message per position or id its consumers name, else per
 -- consumer. Attempts are process spans, else receive spans; one directly or deeper inside another is the same attempt.
 
+create or replace temp table c_group_elsewhere as
+select e.message, c.service, max(c.consumer_group) as consumer_group
+from c_edge e join c_consumer c on c.n = e.consumer
+where e.message in (
+    select u.message from c_edge u join c_consumer d on d.n = u.consumer where d.consumer_group is null)
+group by e.message, c.service;
+
+-- One delivery's consumers agree in message, part and group.
 create or replace temp table c_handled as
-select e.consumer, e.message, e.evidence, e.via, e.context, e.ambiguous, c.role, c.kind, c.failed, c.service,
-    c.consumer_group, c.start_unix_nano, c.end_unix_nano,
+select e.consumer, e.message, e.evidence, e.context, e.ambiguous, c.role,
+    c.failed or c.n in (select n from c_handler where failed) as failed, c.service, c.consumer_group,
     coalesce(e.partition_id, c.partition_id) as partition_id,
     coalesce(e.message_offset, c.message_offset) as message_offset,
     coalesce(e.message_id, c.message_id) as message_id,
@@ -15,20 +23,17 @@ select e.consumer, e.message, e.evidence, e.via, e.context, e.ambiguous, c.role,
         e.message_id, c.message_id, concat('#', b.trace_id, b.span_id)) else '' end as part
 from c_edge e
 join c_consumer c on c.n = e.consumer
-join c_consumer b on b.n = e.basis
 join c_message m on m.n = e.message
-left join (
-    select e.message, c.service, max(c.consumer_group) as consumer_group
-    from c_edge e join c_consumer c on c.n = e.consumer
-    where e.message in (
-        select u.message from c_edge u join c_consumer d on d.n = u.consumer where d.consumer_group is null)
-    group by e.message, c.service
-) g on c.consumer_group is null and g.message = e.message and g.service = c.service;
+left join c_consumer b on b.n = e.basis and m.batch_count > 1
+left join c_group_elsewhere g on c.consumer_group is null and g.message = e.message and g.service = c.service;
 
 create or replace temp table c_attempt as
 with outranked as (
-    select * from c_handled
-    qualify role = 'process' or not bool_or(role = 'process') over (partition by message, part, grp)
+    select * from c_handled where role = 'process'
+    union all
+    select * from c_handled r where role <> 'process' and not exists (
+        select 1 from c_handled p
+        where p.role = 'process' and p.message = r.message and p.part = r.part and p.grp = r.grp)
 )
 select a.* from outranked a
 where not exists (
@@ -37,7 +42,7 @@ where not exists (
 
 create or replace temp table c_delivery as
 select message, part, grp, count(*) as attempts, min(evidence) as evidence,
-    arg_min(context, (evidence, consumer)) as context,
+    arg_min(context, evidence * 4294967296 + consumer) as context,
     max(consumer_group) as consumer_group, max(service) as service,
     max(partition_id) as partition_id, max(message_offset) as message_offset, max(message_id) as message_id,
     min(consumer) as first_attempt, max(consumer) as last_attempt,

@@ -4,8 +4,7 @@ create or replace temp table c_orphan as
 select s.n, s.trace_id, s.parent_span_id as missing_span_id, s.service, s.start_unix_nano, s.end_unix_nano,
     s.kind not in (2, 5) and s.flags & 768 <> 768 as is_local
 from c_spans s
-where s.parent_span_id is not null
-    and s.n not in (select n from c_parent)
+where s.parent is null and s.parent_span_id is not null
     and s.n not in (select consumer from c_edge)
     and s.n not in (select n from c_stale)
     and s.n not in (select n from c_links where target is not null);

@@ -7,8 +7,8 @@ with both_sides as (
     union all
     select s.correlation_id, s.service, s.n, 1
     from c_spans s
-    where s.parent_span_id is null and s.correlation_id is not null and s.kind in (0, 1, 3, 4) and len(s.links) = 0
-        and s.n not in (select n from c_consumer)
+    where s.parent_span_id is null and s.correlation_id is not null and s.kind in (0, 1, 3, 4)
+        and s.n not in (select n from c_links) and s.n not in (select n from c_consumer)
         and s.correlation_id not in (select correlation_id from c_constant)
 ), numbered as (
     select *, sum(1 - is_root) over (

@@ -1,9 +1,6 @@
 -- What a consumer of several causes sends joins one of them again by the message's own id, else by its correlation id:
 -- the first cause that has the same. Its parent then no longer decides.
 
-create or replace temp table c_several as
-select n from c_cause where n in (select n from c_consumer) group by n having count(distinct cause) > 1;
-
 create or replace temp table c_rejoin as
 with sent as (
     select o.n, o.owner, m.message_id, m.event_id, m.correlation_id

@@ -1,14 +1,17 @@
 -- Chains are found over nodes, not spans. A plain trace is one node: it is entered once at most, and every parent and
--- cause inside it comes earlier, so everything in it follows from its entry (or, beside a root, belongs to it). In the other traces a node is a span with
--- deciding causes, or without a stored parent, and everything below it; their spans point up until they reach it.
+-- cause inside it comes earlier, so everything in it follows from its entry (or, beside a root, belongs to it). In the
+-- other traces a node is a span with deciding causes, or without a stored parent, and everything below it; their spans
+-- point up until they reach it.
+
+create or replace temp table c_cause_place as
+select c.n, c.cause, a.trace_id, a.trace_id <> b.trace_id as is_from_outside
+from c_cause c join c_spans a on a.n = c.n join c_spans b on b.n = c.cause;
 
 create or replace temp table c_entry as
-select s.n, s.trace_id, s.parent_span_id,
-    s.parent_span_id is not null and s.n not in (select n from c_cause) as is_loose,
-    s.n in (
-        select c.n from c_cause c join c_spans a on a.n = c.n join c_spans b on b.n = c.cause
-        where a.trace_id <> b.trace_id) as is_from_outside
-from c_spans s where s.n not in (select n from c_parent);
+select n, trace_id, parent_span_id,
+    parent_span_id is not null and n not in (select n from c_cause) as is_loose,
+    n in (select n from c_cause_place where is_from_outside) as is_from_outside
+from c_spans where parent is null;
 
 create or replace temp table c_known_entry as
 select n, trace_id from c_entry where not is_loose and (is_from_outside or n not in (select n from c_cause));
@@ -18,10 +21,10 @@ select trace_id from c_known_entry group by trace_id having count(*) > 1
 union
 select trace_id from c_entry group by trace_id having bool_or(is_loose) and bool_or(is_from_outside)
 union
-select s.trace_id from c_parent p join c_spans s on s.n = p.n where p.parent >= p.n
+select trace_id from c_spans where parent >= n
 union
-select a.trace_id from c_cause c join c_spans a on a.n = c.n join c_spans b on b.n = c.cause
-where case when a.trace_id = b.trace_id then c.cause >= c.n else c.n not in (select n from c_known_entry) end;
+select trace_id from c_cause_place
+where case when is_from_outside then n not in (select n from c_known_entry) else cause >= n end;
 
 create or replace temp table c_plain_trace as
 select trace_id, coalesce(min(n) filter (n in (select n from c_known_entry)), min(n)) as node
@@ -29,8 +32,6 @@ from c_entry where trace_id not in (select trace_id from c_mixed_trace)
 group by trace_id;
 
 create or replace temp table c_pointer as
-select s.n, case when s.n in (select n from c_cause) then s.n else coalesce(p.parent, s.n) end as at,
-    s.n in (select n from c_cause) or p.parent is null as done
-from c_spans s left join c_parent p on p.n = s.n
-where s.trace_id in (select trace_id from c_mixed_trace);
-
+select n, case when n in (select n from c_cause) then n else coalesce(parent, n) end as at,
+    n in (select n from c_cause) or parent is null as done
+from c_spans where trace_id in (select trace_id from c_mixed_trace);

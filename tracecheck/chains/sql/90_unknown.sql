@@ -1,10 +1,12 @@
 -- Consumers whose message nobody is seen to send; those that name the same position or id are attempts of one delivery.
 -- A batch that names its messages on its links has one for each. A process span of a delivery outranks its receives.
--- `context` says how one arrived that leads to no stored span. Not among them: empty polls, a receive around other consumers, and a receive that links to the receives of its records.
+-- `context` says how one arrived that leads to no stored span. Not among them: empty polls, a receive around other
+-- consumers, and a receive that links to the receives of its records.
 
 insert into c_unknown
 with lonely as (
-    select c.*, s.origin, coalesce(c.consumer_group, c.service) as grp
+    select c.* replace (c.failed or c.n in (select n from c_handler where failed) as failed), s.origin,
+        coalesce(c.consumer_group, c.service) as grp
     from c_consumer c join c_span_chain s on s.n = c.n
     where c.n not in (select consumer from c_edge) and c.n not in (select n from c_unclear)
         and c.destination is not null

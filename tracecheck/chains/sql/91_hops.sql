@@ -1,10 +1,10 @@
 -- Hops: every delivery; every message nobody is seen to handle; every consumer whose message nobody is seen to send.
 
 create or replace temp table c_hop as
-select row_number() over (order by origin, message, part, grp, first_attempt, service) as hop, *
+select row_number() over () as hop, *
 from (
-    select s.origin, null as system, null as destination, d.message, d.part, d.grp, d.consumer_group, d.service, d.evidence, d.context, d.attempts,
-        d.first_attempt, d.first_success, d.last_attempt, d.ambiguous,
+    select s.origin, null as system, null as destination, d.message, d.part, d.grp, d.consumer_group, d.service,
+        d.evidence, d.context, d.attempts, d.first_attempt, d.first_success, d.last_attempt, d.ambiguous,
         d.partition_id, d.message_offset, d.message_id,
         case when d.first_success is null then 'failed' else 'delivered' end as outcome
     from c_delivery d join c_span_chain s on s.n = d.message

@@ -16,8 +16,8 @@ select hop, list(struct_pack(trace_id := trace_id, span_id := span_id, service :
     order by start_unix_nano, trace_id, span_id) as attempt_spans
 from (
     select a.hop, s.trace_id, s.span_id, s.service, s.name, s.start_unix_nano, s.end_unix_nano,
-        case when s.status_code = 2 then coalesce(s.status_message, '') when x.failed then x.message end as error
-    from c_hop_attempt a join c_spans s on s.n = a.n left join c_handler x on x.n = a.n
+        case when s.failed then coalesce(s.status_message, '') when x.failed then x.message end as error
+    from c_hop_attempt a join c_consumer s on s.n = a.n left join c_handler x on x.n = a.n
     where a.hop in (select hop from c_hop where attempts > 1 union all select hop from c_hop_ghost)
     union all
     select * from c_hop_ghost
@@ -31,9 +31,12 @@ from c_hop_attempt a join c_hop h on h.hop = a.hop join c_handler x on x.n = a.n
 where h.attempts > 1 and h.consumer_group is null and h.message is not null
 group by a.hop having count(distinct x.name) > 1;
 
+create or replace temp table c_stale_hop as
+select distinct a.hop from c_hop_attempt a join c_stale x on x.n = a.n;
+
 create or replace temp table c_hop_doubt as
-select hop, list(distinct doubt) as doubts from (
-    select a.hop, 'stale_context' as doubt from c_hop_attempt a join c_stale x on x.n = a.n
+select hop, list_sort(list(distinct doubt)) as doubts from (
+    select hop, 'stale_context' as doubt from c_stale_hop
     union all
     select a.hop, 'ambiguous' from c_hop_attempt a
     join (select p.parent from c_unclear u join c_parent p on p.n = u.n) x on x.parent = a.n
@@ -52,56 +55,63 @@ select hop, list(distinct doubt) as doubts from (
     join c_hop h on h.hop = a.hop
     join c_span_chain s on s.n = a.n
     where s.origin <> h.origin
+    union all
+    select h.hop, 'clock_skew' from c_hop h
+    join c_message m on m.n = h.message
+    join c_consumer f on f.n = h.first_attempt
+    where h.first_attempt < h.message and f.kind in (2, 5) and f.start_unix_nano < m.start_unix_nano
+    union all
+    select hop, 'duplicate_delivery' from c_hop
+    where last_attempt > first_success and message is not null and hop not in (select hop from c_apart)
+    union all
+    select h.hop, 'send_failed' from c_hop h join c_message m on m.n = h.message where m.failed
+    union all
+    select hop, 'processing_failed' from c_hop where attempts > 0 and first_success is null
+    union all
+    select hop, 'context_lost' from c_hop where evidence > 0 and hop not in (select hop from c_stale_hop)
+    union all
+    select hop, 'ambiguous' from c_hop where ambiguous
 ) group by hop;
 
 insert into hop_rows by name
-select h.origin + z.last_chain as chain_number, h.outcome, h.consumer_group,
+select h.origin + getvariable('last_chain') as chain_number, h.outcome, h.consumer_group,
     coalesce(m.system, f.system) as system,
     coalesce(m.destination, f.destination) as destination,
     coalesce(m.partition_id, h.partition_id) as partition_id,
     coalesce(m.message_offset, h.message_offset) as message_offset,
     coalesce(m.message_id, h.message_id) as message_id,
-    p.trace_id as producer_trace_id, p.span_id as producer_span_id, p.service as producer_service,
-    p.name as producer_name, p.start_unix_nano as producer_start_unix_nano, p.end_unix_nano as producer_end_unix_nano,
-    case when m.failed then coalesce(p.status_message, '') end as producer_error,
+    m.trace_id as producer_trace_id, m.span_id as producer_span_id, m.service as producer_service,
+    m.name as producer_name, m.start_unix_nano as producer_start_unix_nano, m.end_unix_nano as producer_end_unix_nano,
+    case when m.failed then coalesce(m.status_message, '') end as producer_error,
     c.trace_id as consumer_trace_id, c.span_id as consumer_span_id, c.service as consumer_service,
     c.name as consumer_name, c.start_unix_nano as consumer_start_unix_nano, c.end_unix_nano as consumer_end_unix_nano,
-    case when c.status_code = 2 then coalesce(c.status_message, '') when x.failed then x.message end as consumer_error,
+    case when c.failed then coalesce(c.status_message, '') when x.failed then x.message end as consumer_error,
     case h.evidence when 0 then 'context' when 1 then 'identity' when 2 then 'correlation' end as evidence,
     h.context,
-    case when f.role = 'process' or f.kind in (2, 5) then f.start_unix_nano else f.end_unix_nano end - p.end_unix_nano
+    case when f.role = 'process' or f.kind in (2, 5) then f.start_unix_nano else f.end_unix_nano end - m.end_unix_nano
         as transit_ns,
     case when f.role = 'process' then 'process_start' when f.kind in (2, 5) then 'receive_start'
         when f.n is not null then 'poll_end' end as consumer_instant,
     case when x.n is not null then x.end_unix_nano - x.start_unix_nano
         when f.role = 'process' or w.n is not null then c.end_unix_nano - c.start_unix_nano end as processing_ns,
     case when h.first_success is not null and (f.role = 'process' or x.n is not null or w.n is not null)
-        then coalesce(x.end_unix_nano, c.end_unix_nano) - p.end_unix_nano end as succeeded_after_ns,
+        then coalesce(x.end_unix_nano, c.end_unix_nano) - m.end_unix_nano end as succeeded_after_ns,
     case
         when b.hop is not null then b.attempt_spans
         when c.n is not null then [struct_pack(trace_id := c.trace_id, span_id := c.span_id, service := c.service,
             name := c.name, start_unix_nano := c.start_unix_nano, end_unix_nano := c.end_unix_nano,
-            error := case when c.status_code = 2 then coalesce(c.status_message, '')
+            error := case when c.failed then coalesce(c.status_message, '')
                 when x.failed then x.message end)]
         else []
     end as attempt_spans,
     case when b.hop is not null then len(b.attempt_spans) when c.n is not null then 1 else 0 end as attempts,
-    list_sort(list_concat(coalesce(d.doubts, []), list_filter([
-        case when f.kind in (2, 5) and f.start_unix_nano < p.start_unix_nano then 'clock_skew' end,
-        case when h.last_attempt > h.first_success and m.n is not null and h.hop not in (select hop from c_apart)
-            then 'duplicate_delivery' end,
-        case when m.failed then 'send_failed' end,
-        case when h.attempts > 0 and h.first_success is null then 'processing_failed' end,
-        case when h.evidence > 0 and not list_contains(coalesce(d.doubts, []), 'stale_context') then 'context_lost' end,
-        case when h.ambiguous and not list_contains(coalesce(d.doubts, []), 'ambiguous') then 'ambiguous' end
-    ], lambda x: x is not null))) as findings
-from c_hop h cross join c_settings z
+    coalesce(d.doubts, []) as findings
+from c_hop h
 left join c_message m on m.n = h.message
-left join c_spans p on p.n = h.message
 left join c_consumer f on f.n = h.first_attempt
-left join c_spans c on c.n = coalesce(h.first_success, h.last_attempt)
+left join c_consumer c on c.n = coalesce(h.first_success, h.last_attempt)
 left join c_handler x on x.n = c.n
 left join c_wrapping w on w.n = c.n
 left join c_hop_attempt_span b on b.hop = h.hop
 left join c_hop_doubt d on d.hop = h.hop
-order by h.origin, coalesce(h.message, h.first_attempt), h.hop;
+order by h.origin, coalesce(h.message, h.first_attempt), h.part, h.grp, h.service;

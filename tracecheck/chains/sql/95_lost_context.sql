@@ -12,7 +12,7 @@ from hop_rows
 where outcome in ('undelivered', 'origin_unknown') and destination is not null
     and (outcome = 'undelivered' or (context is null and not list_contains(findings, 'stale_context')))
     and (coalesce(system, ''), destination) in (
-        select coalesce(system, ''), destination from hop_rows cross join c_settings where chain_number > last_chain);
+        select coalesce(system, ''), destination from hop_rows where chain_number > getvariable('last_chain'));
 
 create or replace temp table c_lost as
 with numbered as (
@@ -25,7 +25,7 @@ with numbered as (
     from (select * from numbered where is_consumer) c
     join (select * from numbered where not is_consumer) p
         on p.system = c.system and p.destination = c.destination and p.g = c.g
-    where c.at_unix_nano - p.at_unix_nano <= (select lost_context_window_ns from c_settings)
+    where c.at_unix_nano - p.at_unix_nano <= getvariable('lost_context_window_ns')
 )
 select consumer_row as row_number from matched union select producer_row from matched;
 

@@ -4,5 +4,5 @@ delete from chain_progress;
 
 insert into chain_progress
 select max(ingest_number), max(ingested_unix_nano) from span_rows
-where ingest_number <= (select last_number from c_window)
+where ingest_number <= getvariable('last_append')
 having count(*) > 0;
