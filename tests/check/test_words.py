@@ -1,11 +1,13 @@
 """What a finding says is what the spans prove, in words that name whom it is about."""
 
+from dataclasses import replace
+
 import pytest
 
-from tests.check.ordering import QUIET, STEPS, Order, checked, only
+from tests.check.ordering import QUIET, STEPS, Order, checked, group, only
 from tests.support.spans import Traces, absent
 from tracecheck.check import diagnose
-from tracecheck.expect import expect_chain, process
+from tracecheck.expect import expect_chain, process, send
 from tracecheck.model import Cause
 from tracecheck.report.sentences import explanation, open_first
 from tracecheck.store import open_store
@@ -43,3 +45,46 @@ def test_of_a_delivery_whose_parent_was_lost_it_is_said_on_which_side(flags: int
         (orphan,) = [one for one in diagnose(store) if one.code is Cause.ORPHAN]
     assert (orphan.destination, orphan.evidence[0]) == ("orders", side)
     assert open_first(orphan) == first
+
+
+@pytest.mark.parametrize(
+    ("at_ms", "error", "said"),
+    [
+        (60, None, "2 successful attempts, another began 40 ms after the first ended"),
+        (15, None, "2 successful attempts, another began while the first was at it"),
+        (60, "key is taken", "1 successful attempt, another began 40 ms after the first ended"),
+    ],
+)
+def test_a_second_attempt_is_told_by_when_it_began(at_ms: int, error: str | None, said: str) -> None:
+    story = Order()
+    story.placed = story.send("checkout", "orders", at_ms=1)
+    story.process("inventory", "orders", of=story.placed, at_ms=10, took_ms=10)
+    story.process("inventory", "orders", of=story.placed, at_ms=at_ms, took_ms=5, error=error)
+    steps = {"placed": STEPS["placed"], "reserved": process("orders", group="inventory", after="placed")}
+    finding = only(checked(story, expect_chain("order", steps=steps)))
+    assert (finding.code, finding.evidence) == (Cause.DUPLICATE_DELIVERY, (said,))
+
+
+def test_a_killed_attempt_of_a_group_never_seen_is_told_by_the_children_it_left() -> None:
+    story = Order()
+    story.placed = story.send("checkout", "orders", at_ms=1)
+    killed = story.process("billing", "orders", of=story.placed, at_ms=10, took_ms=20)
+    story.span("billing", "charge card", under=killed, at_ms=12)
+    story.lose(killed)
+    steps = {"placed": STEPS["placed"], "charged": STEPS["charged"]}
+    finding = only(checked(story, expect_chain("order", steps=steps)))
+    assert (finding.code, finding.service, finding.detail["killed"]) == (Cause.PROCESSING_FAILED, "billing", True)
+    other = group("audit", "orders", "billing", last_ms=5)
+    known = only(checked(story, expect_chain("order", steps=steps), replace(QUIET, groups=(other,))))
+    assert known.code is Cause.NOT_CONSUMED
+
+
+def test_who_sent_what_follows_a_missing_span_alone_is_whom_to_open() -> None:
+    story = Order()
+    story.placed = story.send("checkout", "orders", at_ms=1)
+    charged = story.process("billing", "orders", of=story.placed, at_ms=10, took_ms=20)
+    story.send("billing", "payments", under=charged, at_ms=12)
+    story.lose(charged)
+    steps = {name: STEPS[name] for name in ("placed", "charged")} | {"paid": send("payments", after="charged")}
+    finding = only(checked(story, expect_chain("order", steps=steps)))
+    assert (finding.code, finding.service) == (Cause.CONSUMER_SPAN_MISSING, "billing")

@@ -238,7 +238,7 @@ _EXPLAIN: dict[Cause, Callable[[Finding], str]] = {
         f"{_who(f)} {_proof(f)}, but its span never arrived: export lost, sampled out or no instrumentation"
     ),
     Cause.LATE: _late,
-    Cause.DUPLICATE_DELIVERY: lambda f: f"{_who(f)} handled the message again after it had already succeeded",
+    Cause.DUPLICATE_DELIVERY: lambda f: f"{_who(f)} handled the message again although it succeeded with it",
     Cause.DUPLICATE_SEND: lambda f: f"one event id was sent{_to(f)} more than once, here by {_service(f)}",
     Cause.DUPLICATE_EFFECT: lambda f: f"{_service(f)} applied one effect more than once under the same key",
     Cause.OUT_OF_ORDER: lambda f: f"{_who(f)} did this before what should come first",

@@ -35,8 +35,9 @@ def _delivery(case: Case, unit: Unit, verdict: Verdict) -> list[Finding]:
     again = repeats(unit)
     if not again or unit.succeeded is None:
         return []
-    others = sum(brief.error is None for brief in again)
-    apart = spoken(again[0].start_unix_nano - unit.succeeded.end_unix_nano)
+    well = 1 + sum(brief.error is None for brief in again)
+    apart = again[0].start_unix_nano - unit.succeeded.end_unix_nano
+    when = f"{spoken(apart)} after the first ended" if apart >= 0 else "while the first was at it"
     return [
         case.finding(
             Cause.DUPLICATE_DELIVERY,
@@ -46,7 +47,7 @@ def _delivery(case: Case, unit: Unit, verdict: Verdict) -> list[Finding]:
             span=again[0],
             last_good=unit.succeeded,
             count=len(again),
-            evidence=(f"{1 + others} successful attempts, another began {apart} after the first ended",),
+            evidence=(f"{well} successful attempt{'s' if well != 1 else ''}, another began {when}",),
             detail={"attempts": len(unit.briefs)},
         )
     ]

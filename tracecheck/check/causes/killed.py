@@ -1,11 +1,13 @@
 """`processing_failed` of an attempt that was killed: its span was never ended, and only its children arrived."""
 
+from collections.abc import Collection
+
 from tracecheck.check.completeness import of_instances
-from tracecheck.check.index import brief_of
+from tracecheck.check.index import brief_of, key_of
 from tracecheck.check.scene import Case, at
 from tracecheck.check.verdict import if_absent
 from tracecheck.expect import Role
-from tracecheck.model import Basis, Cause, Completeness, Finding, Span
+from tracecheck.model import Basis, Cause, Completeness, Finding, Outcome, Span
 
 
 def killed(case: Case) -> Finding | None:
@@ -16,7 +18,8 @@ def killed(case: Case) -> Finding | None:
     if case.pattern.role is not Role.PROCESS or not case.messages:
         return None
     sent = case.messages[-1].succeeded or case.messages[-1].briefs[-1]
-    orphans = [span for span in case.scene.index.chain.spans if _orphan(case, span, sent.start_unix_nano)]
+    services = case.services or _unclaimed(case)
+    orphans = [span for span in case.scene.index.chain.spans if _orphan(case, services, span, sent.start_unix_nano)]
     if not orphans:
         return None
     last = max(orphans, key=lambda span: span.end_unix_nano)
@@ -36,9 +39,23 @@ def killed(case: Case) -> Finding | None:
     return if_absent(finding, _basis(case, last), case.scene.expectation.completeness)
 
 
-def _orphan(case: Case, span: Span, since_unix_nano: int) -> bool:
+def _unclaimed(case: Case) -> tuple[str, ...]:
+    """Of a group never seen: the services in which an attempt at its message began that are of no other group there."""
+    sent = {key for message in case.messages for key in message.keys}
+    others = {
+        service
+        for group in case.scene.surroundings.groups
+        if group.destination == case.pattern.target
+        for service in group.services
+    }
+    hops = (hop for hop in case.scene.index.chain.hops if hop.outcome is Outcome.UNOBSERVED and hop.producer)
+    began = {brief.service for hop in hops if key_of(hop.producer) in sent for brief in hop.attempt_spans}
+    return tuple(sorted(began - others))
+
+
+def _orphan(case: Case, services: Collection[str], span: Span, since_unix_nano: int) -> bool:
     return (
-        span.service in case.services
+        span.service in services
         and span.parent_span_id is not None
         and span.start_unix_nano >= since_unix_nano
         and case.scene.index.dangles(span.key)

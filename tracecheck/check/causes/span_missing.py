@@ -26,6 +26,7 @@ def consumer_span_missing(case: Case) -> Finding | None:
         facts.append(f"last span of {', '.join(case.services)} ended at {at(max(seen))}")
     finding = case.finding(
         Cause.CONSUMER_SPAN_MISSING,
+        service=_handler(case, step, unit),
         span=None,
         last_good=sent or case.last_good,
         waited_ns=case.waited_ns(),
@@ -35,6 +36,13 @@ def consumer_span_missing(case: Case) -> Finding | None:
     groups = scene.groups(case.pattern)
     basis = of_group(scene.surroundings, scene.completeness, (), case.services, sent if groups else None)
     return if_absent(finding, basis, scene.expectation.completeness)
+
+
+def _handler(case: Case, step: Step, unit: Unit) -> str | None:
+    """Who handled it: the service that is known of the step, else the one that sent what follows from it alone."""
+    known = (case.pattern.service, *(case.services if len(case.services) == 1 else ()))
+    sender = unit.service if unit.role is Role.SEND and step.after and step.after.steps == (case.step.name,) else None
+    return next((service for service in (*known, sender) if service is not None), None)
 
 
 def _proof(case: Case) -> tuple[Step, Unit] | None:
