@@ -48,8 +48,12 @@ def _unclaimed(case: Case) -> tuple[str, ...]:
         if group.destination == case.pattern.target
         for service in group.services
     }
-    hops = (hop for hop in case.scene.index.chain.hops if hop.outcome is Outcome.UNOBSERVED and hop.producer)
-    began = {brief.service for hop in hops if key_of(hop.producer) in sent for brief in hop.attempt_spans}
+    began = {
+        brief.service
+        for hop in case.scene.index.chain.hops
+        if hop.outcome is Outcome.UNOBSERVED and hop.producer is not None and key_of(hop.producer) in sent
+        for brief in hop.attempt_spans
+    }
     return tuple(sorted(began - others))
 
 
