@@ -44,7 +44,7 @@ CASES: dict[str, tuple[bytes, bytes]] = {
 def main(folder: Path) -> None:
     """Prints a row per server, a column per way of being slow."""
     say(f"| server | {' | '.join(CASES)} |\n|---|{'---:|' * len(CASES)}")
-    for name, server in {"the receiver (hypercorn, with its own limits)": receiver, **candidates(folder)}.items():
+    for name, server in {"the receiver (its own limits over httptools)": receiver, **candidates(folder)}.items():
         with server() as port, ThreadPoolExecutor(len(CASES)) as clients:
             seconds = list(clients.map(lambda case, port=port: kept_s(port, *case), CASES.values()))
         say(f"| {name} | {' | '.join(f'{each:.0f} s' if each < LONGEST_S else 'open' for each in seconds)} |")

@@ -4,20 +4,19 @@ import asyncio
 import logging
 import socket
 import ssl
-import threading
 from typing import Any, cast
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from starlette.applications import Starlette
 
-from tracecheck.receiver.connection_cap import MOST_CONNECTIONS, CappedLoop
-from tracecheck.receiver.ports import bound_socket
+from tracecheck.receiver.connection_cap import MOST_CONNECTIONS
+from tracecheck.receiver.listener import Listener
 from tracecheck.receiver.security import Security, ssl_context
 
 
-class HttpListener:
-    """A listening HTTP server. `port` is the one it got."""
+class HttpListener(Listener):
+    """A listening HTTP server."""
 
     def __init__(
         self,
@@ -32,30 +31,12 @@ class HttpListener:
         security: Security | None = None,
     ) -> None:
         """Binds and starts. Raises `PortInUse`, which names `purpose`."""
-        listening = bound_socket(host, port, purpose)
-        self.port: int = listening.getsockname()[1]
-        self._loop = CappedLoop(most_connections)
-        self._stopping = asyncio.Event()
-        self._serving = serve(
-            cast(Any, app), _config(listening, idle_timeout_s, grace_s, security), shutdown_trigger=self._stopping.wait
-        )
-        self._thread = threading.Thread(target=self._run, name=f"tracecheck-http-{self.port}", daemon=True)
-        self._thread.start()
 
-    @property
-    def connections(self) -> int:
-        """How many connections are open now."""
-        return self._loop.connections
+        async def serving(listening: socket.socket, stopping: asyncio.Event) -> None:
+            config = _config(listening, idle_timeout_s, grace_s, security)
+            await serve(cast(Any, app), config, shutdown_trigger=stopping.wait)
 
-    def stop(self) -> None:
-        """Takes no new connections, and waits until requests in flight are answered or the grace is over."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stopping.set)
-            self._thread.join()
-
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._serving)
+        super().__init__(serving, host, port, purpose=purpose, most_connections=most_connections)
 
 
 class _Config(Config):

@@ -1,146 +1,198 @@
 """OTLP over HTTP: protobuf and JSON on one port, gzip or not; every error body is a `google.rpc.Status`."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import socket
+from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
+from io import BytesIO
 
 from google.rpc import code_pb2
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
-from starlette.routing import Route
 
-from tracecheck.receiver.answers import UNAUTHENTICATED, Fault
-from tracecheck.receiver.export import Exporting, begin_export, failed_export
+from tracecheck.errors import StoreUnavailable
+from tracecheck.receiver.answers import UNAUTHENTICATED, Fault, fault_of
+from tracecheck.receiver.export import begin_export, failed_export
+from tracecheck.receiver.http_connection import Connection, Refused
+from tracecheck.receiver.http_message import JSON, PROTOBUF, Answer, Head, fault_answer
 from tracecheck.receiver.inflate import TooLarge, gunzip
-from tracecheck.receiver.intake import Intake, Reservation
+from tracecheck.receiver.intake import Intake
+from tracecheck.receiver.listener import Listener
 from tracecheck.receiver.options import ReceiverOptions
 from tracecheck.receiver.other_signals import LOGS, METRICS, TRACES, Signal
+from tracecheck.receiver.security import ssl_context
 
-PROTOBUF = "application/x-protobuf"
-JSON = "application/json"
-
-_WORTH_COMPRESSING_BYTES = 200
-"""Most answers are empty or one sentence; only longer ones are compressed for clients that ask."""
-
-_Handler = Callable[[Request], Awaitable[Response]]
+_LOOK_EVERY_S = 0.01
+"""Whether all connections have ended, while stopping."""
 
 
-class _Answer(Exception):
-    """Ends a request early with this fault."""
+class HttpServer(Listener):
+    """A listening OTLP/HTTP server."""
 
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.message)
-        self.fault = fault
+    def __init__(self, intake: Intake, host: str, port: int, options: ReceiverOptions, executor: Executor) -> None:
+        """Binds and starts. Bodies are decoded in `executor`, so that the loop stays free. Raises `PortInUse`."""
+        self._intake = intake
+        self._options = options
+        self._executor = executor
+        paths = {TRACES: options.traces_path, METRICS: METRICS.path, LOGS: LOGS.path}
+        self._signals = {path.rstrip("/"): signal for signal, path in paths.items()}
+        self._connections: set[Connection] = set()
+        super().__init__(self._serve, host, port, purpose="OTLP/HTTP", most_connections=options.most_connections)
 
-
-def http_app(intake: Intake, options: ReceiverOptions, executor: Executor) -> Starlette:
-    """The application: one POST route per signal. Decoding runs in `executor`, so that the loop stays free to read."""
-    paths = {TRACES: options.traces_path, METRICS: METRICS.path, LOGS: LOGS.path}
-    return Starlette(
-        routes=[
-            Route(path, _export(signal, intake, options, executor), methods=["POST"]) for signal, path in paths.items()
-        ],
-        middleware=[Middleware(GZipMiddleware, minimum_size=_WORTH_COMPRESSING_BYTES)],
-        exception_handlers={404: _not_found(options), 405: _wrong_method},
-    )
-
-
-def _export(signal: Signal, intake: Intake, options: ReceiverOptions, executor: Executor) -> _Handler:
-    async def export(request: Request) -> Response:
-        as_json = _content_type(request) != PROTOBUF
-        try:
-            if not options.security.allows(request.headers.get("authorization")):
-                raise _Answer(UNAUTHENTICATED)
-            _require_known_type(request)
-            with intake.reserve() as reservation:
-                exporting = await _received(request, reservation)
-                await asyncio.wrap_future(exporting.durable)
-        except _Answer as refused:
-            intake.note_request(refused=True)
-            return _fault_response(refused.fault, as_json=as_json)
-        except Exception as error:  # noqa: BLE001 - every fault must become a Status body
-            return _fault_response(failed_export(intake, error, options), as_json=as_json)
-        intake.note_request(refused=False)
-        return Response(exporting.answer, media_type=JSON if as_json else PROTOBUF)
-
-    async def _received(request: Request, reservation: Reservation) -> Exporting:
-        encoding = request.headers.get("content-encoding", "identity").strip().lower()
-        if encoding not in ("gzip", "identity", ""):
-            raise _Answer(_unsupported(f"Content-Encoding {encoding[:40]!r} is not taken; send gzip or none"))
-        body = await _body(request, reservation, options)
-        as_json = _content_type(request) == JSON
-
-        def work() -> Exporting:
-            whole = gunzip(body, options.max_message_bytes, reservation.grow) if encoding == "gzip" else body
-            return begin_export(intake, signal, whole, options, as_json=as_json)
-
-        return await asyncio.get_running_loop().run_in_executor(executor, work)
-
-    return export
-
-
-async def _body(request: Request, reservation: Reservation, options: ReceiverOptions) -> bytes:
-    """The body as sent. Counts what arrives: a Content-Length may be absent or false."""
-    pieces: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(options.body_timeout_s):
-            async for piece in request.stream():
-                size += len(piece)
-                if size > options.max_message_bytes:
-                    raise TooLarge(options.max_message_bytes)
-                reservation.grow(len(piece))
-                pieces.append(piece)
-    except TimeoutError:
-        raise _Answer(
-            Fault(
-                grpc_code=code_pb2.DEADLINE_EXCEEDED,
-                http_status=408,
-                message=f"the body did not arrive within {options.body_timeout_s:g} s",
+    async def _serve(self, listening: socket.socket, stopping: asyncio.Event) -> None:
+        options, loop = self._options, asyncio.get_running_loop()
+        if options.security.uses_tls:
+            server = await loop.create_server(
+                self._connection,
+                sock=listening,
+                ssl=ssl_context(options.security),
+                ssl_handshake_timeout=options.idle_timeout_s,
+                ssl_shutdown_timeout=options.idle_timeout_s,
             )
-        ) from None
-    except ClientDisconnect:
-        raise _Answer(
-            Fault(grpc_code=code_pb2.CANCELLED, http_status=400, message="the client went away before its body ended")
-        ) from None
-    return b"".join(pieces)
+        else:
+            server = await loop.create_server(self._connection, sock=listening)
+        await stopping.wait()
+        server.close()
+        for connection in list(self._connections):
+            connection.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(options.grace_s):
+                while self._connections:
+                    await asyncio.sleep(_LOOK_EVERY_S)
+        for connection in list(self._connections):
+            connection.abort()
+
+    def _connection(self) -> Connection:
+        return Connection(
+            self._upload,
+            self._connections,
+            idle_timeout_s=self._options.idle_timeout_s,
+            body_timeout_s=self._options.body_timeout_s,
+        )
+
+    def _upload(self, head: Head) -> "_Upload":
+        signal = self._signals.get(head.path.rstrip("/"))
+        return _Upload(head, signal or TRACES, self._fault(head, signal), self._intake, self._options, self._executor)
+
+    def _fault(self, head: Head, signal: Signal | None) -> Fault | None:
+        """What is wrong with a request, as far as its head tells."""
+        if signal is None:
+            message = f"no such path; OTLP is taken at {', '.join(self._signals)}"
+            return Fault(grpc_code=code_pb2.NOT_FOUND, http_status=404, message=message)
+        if head.method != "POST":
+            return _WRONG_METHOD
+        if not self._options.security.allows(head.header(b"authorization")):
+            return UNAUTHENTICATED
+        if _content_type(head) not in (PROTOBUF, JSON):
+            return _unsupported(f"Content-Type must be {PROTOBUF} or {JSON}")
+        if (encoding := _encoding(head)) not in ("gzip", "identity", ""):
+            return _unsupported(f"Content-Encoding {encoding[:40]!r} is not taken; send gzip or none")
+        if int(head.header(b"content-length", "0")) > self._options.max_message_bytes:
+            return _too_large(self._options)
+        return None
 
 
-def _content_type(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+class _Upload:
+    """One export request. One with a fault is received and thrown away, so that its connection can go on."""
+
+    def __init__(
+        self,
+        head: Head,
+        signal: Signal,
+        fault: Fault | None,
+        intake: Intake,
+        options: ReceiverOptions,
+        executor: Executor,
+    ) -> None:
+        self.head = head
+        self._signal = signal
+        self.fault = fault
+        self._intake = intake
+        self._options = options
+        self._executor = executor
+        self._loop = asyncio.get_running_loop()
+        self._reservation = intake.reserve()
+        self._body = BytesIO()
+        self._size = 0
+        self._as_json = _content_type(head) != PROTOBUF
+        self._reply: Callable[[Answer], None]
+
+    def take(self, piece: bytes) -> None:
+        """Keeps the piece within the limits. A Content-Length is not trusted, and may be absent."""
+        self._size += len(piece)
+        if self._size > self._options.max_message_bytes:
+            raise Refused(_too_large(self._options))
+        if self.fault is None:
+            try:
+                self._reservation.grow(len(piece))
+            except StoreUnavailable as full:
+                self._give_up(fault_of(full, self._options.retry_after_s))
+            else:
+                self._body.write(piece)
+
+    def finish(self, reply: Callable[[Answer], None]) -> None:
+        """Has the body decoded, and replies once its spans are durable."""
+        if self.fault is not None:
+            self._intake.note_request(refused=True)
+            reply(self.answer_to(self.fault))
+            return
+        self._reply = reply
+        self._executor.submit(self._export)
+
+    def abandon(self) -> None:
+        """Gives back what it holds."""
+        self._reservation.release()
+        self._intake.note_request(refused=True)
+
+    def answer_to(self, fault: Fault) -> Answer:
+        """The fault in the encoding of the request."""
+        return fault_answer(fault, as_json=self._as_json)
+
+    def _give_up(self, fault: Fault) -> None:
+        self.fault = fault
+        self._body = BytesIO()
+        self._reservation.release()
+
+    def _export(self) -> None:
+        """In a thread of the executor."""
+        try:
+            body = self._body.getvalue()
+            self._body = BytesIO()
+            if _encoding(self.head) == "gzip":
+                body = gunzip(body, self._options.max_message_bytes, self._reservation.grow)
+            exporting = begin_export(self._intake, self._signal, body, self._options, as_json=self._as_json)
+        except Exception as error:  # noqa: BLE001 - every fault must become a Status body
+            self._settle(error, b"")
+        else:
+            exporting.durable.add_done_callback(lambda durable: self._settle(durable.exception(), exporting.answer))
+
+    def _settle(self, error: BaseException | None, answer: bytes) -> None:
+        """In whichever thread made the spans durable."""
+        self._reservation.release()
+        with suppress(RuntimeError):  # the loop was closed, the grace being over
+            self._loop.call_soon_threadsafe(self._answer, error, answer)
+
+    def _answer(self, error: BaseException | None, answer: bytes) -> None:
+        if error is not None:
+            self._reply(self.answer_to(failed_export(self._intake, error, self._options)))
+            return
+        self._intake.note_request(refused=False)
+        self._reply(Answer(status=200, body=answer, content_type=JSON if self._as_json else PROTOBUF))
 
 
-def _require_known_type(request: Request) -> None:
-    if _content_type(request) not in (PROTOBUF, JSON):
-        raise _Answer(_unsupported(f"Content-Type must be {PROTOBUF} or {JSON}"))
+def _content_type(head: Head) -> str:
+    return head.header(b"content-type").partition(";")[0].strip().lower()
+
+
+def _encoding(head: Head) -> str:
+    return head.header(b"content-encoding", "identity").lower()
+
+
+def _too_large(options: ReceiverOptions) -> Fault:
+    return fault_of(TooLarge(options.max_message_bytes), options.retry_after_s)
 
 
 def _unsupported(message: str) -> Fault:
     return Fault(grpc_code=code_pb2.INVALID_ARGUMENT, http_status=415, message=message)
 
 
-def _not_found(options: ReceiverOptions) -> Callable[[Request, Exception], Response]:
-    paths = ", ".join((options.traces_path, METRICS.path, LOGS.path))
-
-    def answer(request: Request, _: Exception) -> Response:
-        fault = Fault(grpc_code=code_pb2.NOT_FOUND, http_status=404, message=f"no such path; OTLP is taken at {paths}")
-        return _fault_response(fault, as_json=_content_type(request) != PROTOBUF)
-
-    return answer
-
-
-def _wrong_method(request: Request, error: Exception) -> Response:
-    fault = Fault(grpc_code=code_pb2.UNIMPLEMENTED, http_status=405, message="only POST is taken here")
-    response = _fault_response(fault, as_json=_content_type(request) != PROTOBUF)
-    response.headers.update(getattr(error, "headers", None) or {})
-    return response
-
-
-def _fault_response(fault: Fault, *, as_json: bool) -> Response:
-    headers = {} if fault.retry_after_s is None else {"Retry-After": str(fault.retry_after_s)}
-    if fault is UNAUTHENTICATED:
-        headers["WWW-Authenticate"] = "Bearer"
-    return Response(fault.body(as_json=as_json), fault.http_status, headers, media_type=JSON if as_json else PROTOBUF)
+_WRONG_METHOD = Fault(grpc_code=code_pb2.UNIMPLEMENTED, http_status=405, message="only POST is taken here")

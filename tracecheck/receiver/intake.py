@@ -127,7 +127,7 @@ class Intake:
 
 
 class Reservation:
-    """Bytes of the intake's budget held by one request, given back when its `with` block ends."""
+    """Bytes of the intake's budget held by one request, until it gives them back or its `with` block ends."""
 
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
@@ -138,11 +138,15 @@ class Reservation:
         self._intake.hold(size)
         self._held += size
 
+    def release(self) -> None:
+        """Gives all back."""
+        self._intake.hold(-self._held)
+        self._held = 0
+
     def __enter__(self) -> "Reservation":
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._intake.hold(-self._held)
-        self._held = 0
+        self.release()

@@ -6,8 +6,7 @@ from types import TracebackType
 
 from tracecheck.config import Listen
 from tracecheck.receiver.grpc_server import GrpcServer
-from tracecheck.receiver.http_listener import HttpListener
-from tracecheck.receiver.http_server import http_app
+from tracecheck.receiver.http_server import HttpServer
 from tracecheck.receiver.intake import Intake, OnAppended
 from tracecheck.receiver.metrics import Counters
 from tracecheck.receiver.options import ReceiverOptions
@@ -58,16 +57,7 @@ class RunningReceiver:
             undo.callback(executor.shutdown)
             grpc_server = GrpcServer(self._intake, listen.host, listen.grpc_port, options)
             undo.callback(grpc_server.stop)
-            http = HttpListener(
-                http_app(self._intake, options, executor),
-                listen.host,
-                listen.http_port,
-                purpose="OTLP/HTTP",
-                idle_timeout_s=options.idle_timeout_s,
-                grace_s=options.grace_s,
-                most_connections=options.most_connections,
-                security=security,
-            )
+            http = HttpServer(self._intake, listen.host, listen.http_port, options, executor)
             undo.callback(http.stop)
             self._close = undo.pop_all()
         host = url_host(listen.host)

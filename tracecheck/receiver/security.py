@@ -126,7 +126,7 @@ def _fresh_context(security: Security) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.options |= ssl.OP_NO_COMPRESSION
-        context.set_alpn_protocols(["h2", "http/1.1"])
+        context.set_alpn_protocols(["http/1.1"])
         context.load_cert_chain(security.certificate, security.key)
         if security.client_ca is not None:
             context.load_verify_locations(security.client_ca)
