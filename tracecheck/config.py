@@ -25,6 +25,9 @@ CLIENT_CERT_VARIABLE = "TRACECHECK_CLIENT_CERT"
 CLIENT_KEY_VARIABLE = "TRACECHECK_CLIENT_KEY"
 """PEM files of a client: whom it trusts (else whom the system trusts), and the certificate it shows."""
 
+KAFKA_CONFIG_VARIABLE = "TRACECHECK_KAFKA_CONFIG"
+"""A file of client properties: how Kafka wants to be spoken to, where that is not plainly."""
+
 SDK_BATCH_DELAY_NS = 5_000_000_000
 """The OpenTelemetry SDK's default `OTEL_BSP_SCHEDULE_DELAY`: how long a span may wait in its service."""
 

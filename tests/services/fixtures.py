@@ -13,18 +13,21 @@ from pathlib import Path
 import pytest
 
 from tests.services import installed
-from tests.services import kafka as kafka_service
 from tests.services.chromium import Browser
 from tests.services.collector import RunningCollector, run_collector
+from tests.services.kafka import kafka_doors as run_kafka
 from tests.services.postgres import postgres as run_postgres
-from tests.services.rabbitmq import rabbitmq as run_rabbitmq
+from tests.services.rabbitmq import rabbitmq_doors as run_rabbitmq
+from tests.services.secured import Doors
 from tracecheck.demo import broker
 
 REQUIRE_SERVICES = "TRACECHECK_REQUIRE_SERVICES"
 # By fixture, the service that it needs.
 FIXTURES = {
     "kafka_broker": "kafka",
+    "kafka_doors": "kafka",
     "rabbitmq": "rabbitmq",
+    "rabbitmq_doors": "rabbitmq",
     "postgres": "postgres",
     "collector": "collector",
     "chromium": "chromium",
@@ -46,17 +49,29 @@ def broker_of_its_own() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def kafka_broker(services_folder: Path | None) -> Iterator[str]:
-    """The bootstrap address of Apache Kafka."""
-    with kafka_service.kafka_broker(services_folder and services_folder / "kafka") as bootstrap:
-        yield bootstrap
+def kafka_doors(services_folder: Path | None) -> Iterator[Doors]:
+    """Apache Kafka's addresses, the open and the secured one."""
+    with run_kafka(services_folder and services_folder / "kafka") as doors:
+        yield doors
 
 
 @pytest.fixture(scope="session")
-def rabbitmq(services_folder: Path | None) -> Iterator[str]:
+def kafka_broker(kafka_doors: Doors) -> str:
+    """The bootstrap address of Apache Kafka."""
+    return kafka_doors.plain
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_doors(services_folder: Path | None) -> Iterator[Doors]:
+    """RabbitMQ's addresses, the open and the secured one."""
+    with run_rabbitmq(services_folder and services_folder / "rabbitmq") as doors:
+        yield doors
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(rabbitmq_doors: Doors) -> str:
     """The AMQP address of RabbitMQ."""
-    with run_rabbitmq(services_folder and services_folder / "rabbitmq") as url:
-        yield url
+    return rabbitmq_doors.plain
 
 
 @pytest.fixture(scope="session")

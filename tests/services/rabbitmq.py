@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.services.installed import rabbitmq_server
 from tests.services.process import Launch, log_has, provided
+from tests.services.secured import Doors, server_files
 from tracecheck.demo.broker import HOST, free_port
 
 # Erlang's name service would else stay behind as a daemon; in the foreground it ends with the node's process group.
@@ -16,15 +17,25 @@ START = 'epmd -address 127.0.0.1 & exec "$0"'
 @contextmanager
 def rabbitmq(shared_folder: Path | None = None) -> Iterator[str]:
     """Run RabbitMQ for the length of a `with` block and give its address, `amqp://guest:guest@127.0.0.1:port/`."""
-    with provided(_prepare, shared_folder) as url:
-        yield url
+    with rabbitmq_doors(shared_folder) as doors:
+        yield doors.plain
+
+
+@contextmanager
+def rabbitmq_doors(shared_folder: Path | None = None) -> Iterator[Doors]:
+    """The same with the address of its secured door, `amqps://guest:guest@127.0.0.1:port/`."""
+    with provided(_prepare, shared_folder) as address:
+        yield Doors.of(address)
 
 
 def _prepare(folder: Path) -> Launch:
-    port, names_port, distribution_port = free_port(), free_port(), free_port()
+    port, secured, names_port, distribution_port = (free_port() for _ in range(4))
+    files = server_files(folder)
     config = folder / "rabbitmq.conf"
     config.write_text(
         f"listeners.tcp.1 = {HOST}:{port}\nlog.console = true\nlog.console.level = info\nlog.file = false\n"
+        f"listeners.ssl.1 = {HOST}:{secured}\nssl_options.cacertfile = {files.authority}\n"
+        f"ssl_options.certfile = {files.certificate}\nssl_options.keyfile = {files.key}\n"
     )
     (folder / "enabled_plugins").write_text("[].\n")
     environment = {
@@ -45,7 +56,11 @@ def _prepare(folder: Path) -> Launch:
     return Launch(
         name="RabbitMQ",
         command=["sh", "-c", START, str(rabbitmq_server())],
-        address=f"amqp://guest:guest@{HOST}:{port}/",
+        address=Doors(
+            plain=f"amqp://guest:guest@{HOST}:{port}/",
+            secured=f"amqps://guest:guest@{HOST}:{secured}/",
+            authority=str(files.authority),
+        ).written(),
         environment=environment,
         ready=log_has("Server startup complete"),
         grace_s=1.0,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tracecheck.cli.options import F
+from tracecheck.config import KAFKA_CONFIG_VARIABLE
 
 if TYPE_CHECKING:
     from tracecheck.probe.brokers import Broker
@@ -21,7 +22,8 @@ def broker_options(function: F) -> F:
     function = click.option(
         "--broker",
         metavar="SYSTEM=ADDRESS",
-        help="The broker: kafka=HOST:PORT or rabbitmq=amqp://...  [$KAFKA, $RABBITMQ]",
+        help="The broker: kafka=HOST:PORT or rabbitmq=amqp://...  [$KAFKA, $RABBITMQ] TLS and passwords of Kafka are "
+        f"in a file of client properties. [${KAFKA_CONFIG_VARIABLE}]",
     )(function)
     return click.option("--bootstrap-servers", metavar="HOST:PORT", help="The same as --broker kafka=HOST:PORT.")(
         function
@@ -61,7 +63,8 @@ def addresses(brokers: Sequence[str], bootstrap_servers: str | None) -> dict[str
         system, _, address = text.partition("=")
         if system not in VARIABLES:
             names = ", ".join(VARIABLES)
-            msg = f"expected SYSTEM=ADDRESS with a system of {names}, got {text!r}"
+            got = "a URL alone" if "://" in system else repr(system)  # a URL may hold a password
+            msg = f"expected SYSTEM=ADDRESS with a system of {names}, got {got}"
             raise click.BadParameter(msg, param_hint="--broker")
         address = address or os.environ.get(VARIABLES[system], "")
         if not address:

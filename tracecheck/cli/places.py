@@ -7,6 +7,7 @@ import click
 
 from tracecheck.cli.bus import VARIABLES, addresses
 from tracecheck.cli.options import F
+from tracecheck.config import KAFKA_CONFIG_VARIABLE
 
 if TYPE_CHECKING:
     from tracecheck.scenario.ground import Places
@@ -25,7 +26,8 @@ def place_options(function: F) -> F:
             "brokers",
             metavar="SYSTEM=ADDRESS",
             multiple=True,
-            help="A broker: kafka=HOST:PORT, rabbitmq=amqp://... Repeatable. [$KAFKA, $RABBITMQ]",
+            help="A broker: kafka=HOST:PORT, rabbitmq=amqp://... Repeatable. [$KAFKA, $RABBITMQ] TLS and passwords of "
+            f"Kafka are in a file of client properties. [${KAFKA_CONFIG_VARIABLE}]",
         ),
         click.option("--bootstrap-servers", metavar="HOST:PORT", help="The same as --broker kafka=HOST:PORT."),
     ):

@@ -7,6 +7,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from tracecheck.errors import BrokerUnavailable, DestinationMissing, UsageError
+from tracecheck.probe.brokers.kafka_config import client_settings, how_spoken_to
 from tracecheck.probe.brokers.protocol import GroupOffset, Outgoing, Published, Subscription
 from tracecheck.probe.brokers.reach import require_listener
 
@@ -106,7 +107,7 @@ class KafkaBroker:
 
     def _require_topic(self, topic: str) -> None:
         with self._opening:
-            topics: list[str] = self._patiently(self._admin.list_topics)
+            topics: list[str] = self._patiently(lambda: self._admin.list_topics())
         if topic not in topics:
             msg = f"Kafka at {self._address} has no topic {topic!r} and makes none of itself; create it first"
             raise DestinationMissing(msg)
@@ -127,17 +128,16 @@ class KafkaBroker:
         from tracecheck.probe.brokers.kafka_clients import Producer
 
         return Producer(
-            bootstrap_servers=self._address.split(","),
+            **client_settings(self._address),
             acks="all",
             max_block_ms=ACKNOWLEDGE_WITHIN_S * 1000,
-            bootstrap_timeout_ms=5000,
         )
 
     @cached_property
     def _admin(self) -> Any:
         from kafka import KafkaAdminClient
 
-        return KafkaAdminClient(bootstrap_servers=self._address.split(","), bootstrap_timeout_ms=5000)
+        return KafkaAdminClient(**client_settings(self._address))
 
     def _patiently(self, ask: Callable[[], T]) -> T:
         deadline = time.monotonic() + ANSWER_WITHIN_S
@@ -154,4 +154,5 @@ class KafkaBroker:
         reason = str(fault) or type(fault).__name__
         return BrokerUnavailable(
             f"Kafka at {self._address} did not answer: {reason}; is a broker running there, and does the topic exist?"
+            f"{how_spoken_to(reason)}"
         )

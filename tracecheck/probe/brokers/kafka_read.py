@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from tracecheck.errors import BrokerUnavailable
+from tracecheck.probe.brokers.kafka_config import client_settings, how_spoken_to
 from tracecheck.probe.brokers.kafka_view import seen
 from tracecheck.probe.brokers.protocol import Seen
 from tracecheck.probe.brokers.reach import require_listener
@@ -18,10 +19,9 @@ def read_record(bootstrap_servers: str, topic: str, partition: str, offset: int,
     consumer: Any = None
     try:
         consumer = KafkaConsumer(
-            bootstrap_servers=bootstrap_servers.split(","),
+            **client_settings(bootstrap_servers),
             group_id=None,
             enable_auto_commit=False,
-            bootstrap_timeout_ms=5000,
         )
         place = TopicPartition(topic, int(partition))
         if topic not in consumer.topics():
@@ -38,7 +38,9 @@ def read_record(bootstrap_servers: str, topic: str, partition: str, offset: int,
         return None
     except (KafkaError, ValueError, OSError) as fault:
         reason = str(fault) or type(fault).__name__
-        raise BrokerUnavailable(f"Kafka at {bootstrap_servers} cannot be read: {reason}") from fault
+        raise BrokerUnavailable(
+            f"Kafka at {bootstrap_servers} cannot be read: {reason}{how_spoken_to(reason)}"
+        ) from fault
     finally:
         if consumer is not None:
             consumer.close()

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tracecheck.errors import BrokerUnavailable
+from tracecheck.probe.brokers.kafka_config import client_settings, how_spoken_to
 from tracecheck.probe.brokers.protocol import Seen
 from tracecheck.probe.brokers.reach import require_listener
 
@@ -42,12 +43,11 @@ class KafkaView:
             # What is asked on the connection that fetches waits for the fetch, so there is another one to ask on.
             for _ in ("reads", "asks"):
                 client = KafkaConsumer(
-                    bootstrap_servers=bootstrap_servers.split(","),
+                    **client_settings(bootstrap_servers),
                     group_id=None,
                     enable_auto_commit=False,
                     auto_offset_reset="earliest",
                     fetch_max_wait_ms=FETCH_WAIT_MS,
-                    bootstrap_timeout_ms=5000,
                 )
                 self._clients.append(client)
             self._consumer, self._asker = self._clients
@@ -135,7 +135,9 @@ class KafkaView:
 
     def _unavailable(self, fault: Exception) -> BrokerUnavailable:
         reason = str(fault) or type(fault).__name__
-        return BrokerUnavailable(f"Kafka at {self._address} cannot be observed: {reason}; is a broker running there?")
+        return BrokerUnavailable(
+            f"Kafka at {self._address} cannot be observed: {reason}; is a broker running there?{how_spoken_to(reason)}"
+        )
 
 
 def seen(record: Any) -> Seen:

@@ -3,10 +3,12 @@
 The same names are on the spans of the instrumentation, so that a record seen, a span and an expectation agree.
 """
 
+import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from threading import Lock
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from tracecheck.errors import BrokerUnavailable, DestinationMissing, UsageError
 from tracecheck.probe.brokers.protocol import GroupOffset, Outgoing, Published, Subscription
@@ -14,10 +16,17 @@ from tracecheck.probe.brokers.reach import require_listener
 
 ANSWER_WITHIN_S = 10.0
 PERSISTENT = 2
+EXPECTED = "amqp://user:password@host:port/vhost, or amqps:// for TLS"
+TLS_FILES = ("cacertfile", "certfile", "keyfile")
+"""Parameters of an `amqps` URL that name PEM files, by the names RabbitMQ's own clients give them."""
 
 
 class RabbitBroker:
-    """A RabbitMQ node named by its AMQP URL (`amqp://user:password@host:port/vhost`) or `host:port`."""
+    """A RabbitMQ node named by its AMQP URL (`amqp://user:password@host:port/vhost`) or `host:port`.
+
+    `amqps://` speaks TLS and trusts whom the system trusts, or with `?cacertfile=FILE` that authority; `certfile` and
+    `keyfile` name the certificate to show. The broker's name is always checked.
+    """
 
     system = "rabbitmq"
 
@@ -116,17 +125,37 @@ def parameters(address: str) -> Any:
     except ImportError as absent:
         msg = "pika is not installed; run: pip install 'tracecheck[rabbitmq]'"
         raise UsageError(msg) from absent
-    if "://" in address and not address.startswith(("amqp://", "amqps://")):
-        msg = f"{address!r} is no AMQP URL; expected amqp://user:password@host:port/vhost"
+    url = address if "://" in address else f"amqp://guest:guest@{address}/"
+    parts = urlsplit(url)
+    if parts.scheme not in ("amqp", "amqps"):
+        msg = f"a RabbitMQ address cannot begin with {parts.scheme}://; expected {EXPECTED}"
         raise UsageError(msg)
+    given = parse_qsl(parts.query, keep_blank_values=True)
+    files = {name: value for name, value in given if name in TLS_FILES}
+    others = urlencode([(name, value) for name, value in given if name not in TLS_FILES])
     try:
-        made = pika.URLParameters(address if "://" in address else f"amqp://guest:guest@{address}/")
-    except (ValueError, TypeError, KeyError, AttributeError) as fault:
-        msg = f"the RabbitMQ address is no AMQP URL ({fault}); expected amqp://user:password@host:port/vhost"
+        made = pika.URLParameters(urlunsplit(parts._replace(query=others)))
+    except (ValueError, TypeError, KeyError, AttributeError) as fault:  # whose text may hold a part of the password
+        msg = f"the RabbitMQ address is no AMQP URL; expected {EXPECTED}, signs in a password as %40 for @"
         raise UsageError(msg) from fault
+    if files:
+        made.ssl_options = pika.SSLOptions(_tls(parts.scheme, files))
     made.connection_attempts = 1
     made.socket_timeout = made.stack_timeout = made.blocked_connection_timeout = ANSWER_WITHIN_S
     return made
+
+
+def _tls(scheme: str, files: Mapping[str, str]) -> ssl.SSLContext:
+    if scheme != "amqps":
+        raise UsageError(f"{', '.join(files)} of a RabbitMQ address is for TLS; expected {EXPECTED}")
+    try:
+        context = ssl.create_default_context(cafile=files.get("cacertfile"))
+        if "certfile" in files:
+            context.load_cert_chain(files["certfile"], files.get("keyfile"))
+    except (OSError, ssl.SSLError) as fault:
+        named = " ".join(f"{name}={value}" for name, value in files.items())
+        raise UsageError(f"{named} of the RabbitMQ address cannot be used ({fault}); expected PEM files") from fault
+    return context
 
 
 def place(destination: str) -> tuple[str, str]:
