@@ -30,7 +30,7 @@ _FED = """
 def widened(store: Reader, chains: Iterable[Chain]) -> Iterator[Chain]:
     """Each chain with the spans, edges and hops of those it feeds, directly or through further batches."""
     given = list(chains)
-    fed = _fed(store, [chain.chain_id for chain in given])
+    fed = fed_by(store, [chain.chain_id for chain in given])
     for some in _loaded_at_once([(chain, following(chain.chain_id, fed)) for chain in given]):
         wanted = dict.fromkeys(other for _, others in some for other in others)
         loaded = {chain.chain_id: chain for chain in load_many(store, list(wanted))} if wanted else {}
@@ -52,7 +52,7 @@ def _loaded_at_once(given: Iterable[tuple[Chain, list[str]]]) -> Iterator[list[t
         yield some
 
 
-def _fed(store: Reader, chain_ids: Sequence[str]) -> dict[str, list[str]]:
+def fed_by(store: Reader, chain_ids: Sequence[str]) -> dict[str, list[str]]:
     """By chain: those it feeds, for these chains and all that follow within `MOST_STEPS`."""
     fed: dict[str, list[str]] = {}
     waiting = list(chain_ids)

@@ -7,6 +7,7 @@ from tracecheck.chains import GroupPosition, find, load_many, refresh, surroundi
 from tracecheck.chains.caveats import Caveats, caveats
 from tracecheck.chains.surroundings import Surroundings
 from tracecheck.check.across import widened
+from tracecheck.check.alike import evaluate_alike, is_bare
 from tracecheck.check.anchors import chains_with, last_ingest
 from tracecheck.check.completeness import completeness
 from tracecheck.check.evaluate import evaluate
@@ -20,7 +21,13 @@ from tracecheck.model import Cause, Chain, CheckReport, Completeness, Finding, R
 from tracecheck.store import Store
 
 BATCH = 256
-"""Chains evaluated between two looks at the store: as many as `load_many` reads at once."""
+"""Chains evaluated one by one between two looks at the store: as many as `load_many` reads at once."""
+
+MANY = 16_384
+"""Chains evaluated at once where they are alike: some 200 MB."""
+
+ALIKE_FROM = 32
+"""From so many chains on, those that are alike are worth looking for."""
 
 SIFT_FROM = 1_000
 """From so many chains in the store on, plain passes are proven in bulk and counted (`passed_by_sift`), not listed."""
@@ -103,23 +110,43 @@ def _check_one(
         return chains_with(store, expectation.anchor.pattern, run_id=run_id, among=among)
 
     chain_ids = with_anchor() if chosen is None else chosen
-    for start in range(0, len(chain_ids), BATCH):
-        batch = chain_ids[start : start + BATCH]
-        quiet = last_ingest(store, batch) if run_id is None else {}
-        chains = {chain.chain_id: chain for chain in load_many(store, batch)}
-        for wide in widened(store, chains.values()):
-            own = {span.key for span in chains[wide.chain_id].spans}
-            yield from evaluate(
-                wide,
-                expectation,
-                around,
-                settle_ns=settle_ns,
-                quiet_since_unix_nano=quiet.get(wide.chain_id),
-                among=own,
-            )
+    for some in _batches(chain_ids, MANY):
+        found: dict[str, Sequence[Result]] = {}
+        if len(some) >= ALIKE_FROM and is_bare(expectation):
+            found |= evaluate_alike(store, some, expectation, around, settle_ns=settle_ns, by_chain=run_id is None)
+        for batch in _batches([chain_id for chain_id in some if chain_id not in found], BATCH):
+            found |= _one_by_one(store, batch, expectation, around, run_id, settle_ns)
+        yield from (result for chain_id in some for result in found.get(chain_id, ()))
     if (run_id is not None and expectation.never) or anchor_may_be_lost(around, expectation):
         seen = set(chain_ids if chosen is None else with_anchor())
         yield from _without_anchor(store, expectation, around, run_id, among, settle_ns, seen)
+
+
+def _batches(chain_ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (chain_ids[start : start + size] for start in range(0, len(chain_ids), size))
+
+
+def _one_by_one(
+    store: Store,
+    chain_ids: Sequence[str],
+    expectation: Expectation,
+    around: Surroundings,
+    run_id: str | None,
+    settle_ns: int | None,
+) -> dict[str, Sequence[Result]]:
+    quiet = last_ingest(store, chain_ids) if run_id is None else {}
+    chains = {chain.chain_id: chain for chain in load_many(store, chain_ids)}
+    return {
+        wide.chain_id: evaluate(
+            wide,
+            expectation,
+            around,
+            settle_ns=settle_ns,
+            quiet_since_unix_nano=quiet.get(wide.chain_id),
+            among={span.key for span in chains[wide.chain_id].spans},
+        )
+        for wide in widened(store, chains.values())
+    }
 
 
 def _without_anchor(

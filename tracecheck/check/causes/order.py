@@ -1,6 +1,6 @@
 """`out_of_order`: an effect before its cause, or one key of one partition handled against its offsets."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from itertools import pairwise
 
@@ -26,20 +26,23 @@ def before_its_cause(case: Case) -> Finding | None:
 
 def against_offsets(scene: Scene, states: Mapping[str, StepState]) -> list[Finding]:
     """Deliveries of one key, partition and group that began against the order of their offsets, among the steps met."""
+    delivered = [
+        (name, unit, unit.hop)
+        for name, state in states.items()
+        for unit in state.units
+        if unit.hop is not None and unit.hop.offset is not None and unit.hop.partition is not None
+    ]
+    several = Counter((hop.system, unit.destination, unit.group) for _, unit, hop in delivered)
     lanes: dict[tuple[str | None, ...], list[tuple[int, str, Unit]]] = defaultdict(list)
     taken: set[tuple[Key, ...]] = set()
-    for name, state in states.items():
-        for unit in state.units:
-            offset = unit.hop.offset if unit.hop else None
-            if unit.hop is None or offset is None or unit.keys in taken:
-                continue
-            taken.add(unit.keys)
-            span = scene.index.spans.get(unit.keys[0])
-            key = span.messaging.key if span and span.messaging else None
-            if key is not None and unit.hop.partition is not None:
-                lanes[unit.hop.system, unit.destination, unit.hop.partition, unit.group, key].append(
-                    (offset, name, unit)
-                )
+    for name, unit, hop in delivered:
+        if several[hop.system, unit.destination, unit.group] < 2 or unit.keys in taken:
+            continue
+        taken.add(unit.keys)
+        span = scene.index.spans.get(unit.keys[0])
+        key = span.messaging.key if span and span.messaging else None
+        if key is not None and hop.offset is not None:
+            lanes[hop.system, unit.destination, hop.partition, unit.group, key].append((hop.offset, name, unit))
     found: list[Finding] = []
     for deliveries in lanes.values():
         deliveries.sort(key=lambda one: one[2].start_unix_nano)
