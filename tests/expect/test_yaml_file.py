@@ -274,3 +274,18 @@ def test_what_a_scenario_adds_is_read() -> None:
     assert read.observe[0].times == Times(at_least=0, at_most=0)
     assert (read.observe[0].key, read.observe[0].headers) == ("k", {"a": "b"})
     assert read.state[0].matches == Predicate(attribute="value", comparison=Comparison.AT_LEAST, value=3)
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("group:", "5:12: steps.c.group: "),
+        ("within: ~", "5:14: steps.c.within: "),
+        ("budgets: {transit: null}", "5:25: steps.c.budgets.transit: "),
+    ],
+)
+def test_a_key_without_a_value_is_no_key_left_out(text: str, at: str) -> None:
+    content = f"chain: a\nsteps:\n  p: {{send: q}}\n  c:\n     {text}\n     process: q\n     after: p\n"
+    with pytest.raises(InvalidFile) as caught:
+        parse_expectations(content, name="f.yaml")
+    assert caught.value.problems == [f"f.yaml:{at}has no value; give it one, or leave it out"]

@@ -1,12 +1,13 @@
 """Everything wrong with one written expectation, as (path, what is wrong), in one go."""
 
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
 from pydantic import BaseModel, ValidationError
 
 from tracecheck.expect.model import Expectation
+from tracecheck.expect.published import FREE_BELOW, MAY_BE_NULL
 from tracecheck.expect.rules import Path, Problem, step_problems
 from tracecheck.expect.schema import ExpectationSpec
 
@@ -19,8 +20,23 @@ def build(raw: object) -> tuple[Expectation | None, list[Problem]]:
     try:
         spec = ExpectationSpec.model_validate(raw)
     except ValidationError as error:
-        return None, _of_schema(error) + problems
+        problems = _of_schema(error) + problems
+    told = {path for path, _ in problems}
+    problems += [(path, "has no value; give it one, or leave it out") for path in _left_empty(raw) if path not in told]
     return (None, problems) if problems else (spec.expectation(), [])
+
+
+def _left_empty(value: object, path: Path = ()) -> Iterator[Path]:
+    """Keys that are written without a value, where null is none: `group:` would mean any group otherwise."""
+    if isinstance(value, Mapping):
+        for key, below in value.items():
+            if below is None and key not in MAY_BE_NULL:
+                yield (*path, str(key))
+            elif key not in FREE_BELOW:
+                yield from _left_empty(below, (*path, str(key)))
+    elif isinstance(value, list | tuple):
+        for number, below in enumerate(value):
+            yield from _left_empty(below, (*path, number))
 
 
 def shown(value: object) -> str:
@@ -69,7 +85,9 @@ def _of_schema(error: ValidationError) -> list[Problem]:
         elif kind == "literal_error":
             message = f"expected one of {context['expected'].replace(' or ', ', ')}, got {shown(value)}"
         elif kind == "string_pattern_mismatch":
-            message = f"expected letters, digits, '_', '-' or '.', beginning with a letter; got {shown(value)}"
+            message = (
+                f"expected up to 200 of a-z, digits, '_', '-' and '.', beginning with a letter; got {shown(value)}"
+            )
         else:
             message = f"{one['msg'][:1].lower()}{one['msg'][1:]}, got {shown(value)}"
         problems.append((path, message))

@@ -1,4 +1,4 @@
-"""The published form of an expectation: pydantic models at the edge, their JSON Schema, and the way into the model."""
+"""The written form of an expectation: pydantic models at the edge, and the way into the model."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
@@ -46,13 +46,13 @@ class Strict(BaseModel):
 class AllOf(Strict):
     """`after: {all: [...]}`."""
 
-    all: Annotated[list[StepName], Field(min_length=1)]
+    all: Annotated[list[StepName], Field(min_length=1, json_schema_extra={"uniqueItems": True})]
 
 
 class AnyOf(Strict):
     """`after: {any: [...]}`."""
 
-    any: Annotated[list[StepName], Field(min_length=1)]
+    any: Annotated[list[StepName], Field(min_length=1, json_schema_extra={"uniqueItems": True})]
 
 
 class TimesRange(Strict):
@@ -66,7 +66,7 @@ class Comparisons(Strict):
     """One comparison of a `where` entry that is not plain equality."""
 
     equals: PlainValue = None
-    one_of: list[PlainValue] | None = None
+    one_of: Annotated[list[PlainValue], Field(min_length=1)] | None = None
     contains: PlainValue = None
     starts_with: str | None = None
     ends_with: str | None = None
@@ -282,12 +282,6 @@ class ExpectationSpec(Strict):
             ),
             tags=tuple(self.tags),
         )
-
-
-def json_schema() -> dict[str, object]:
-    """The JSON Schema (draft 2020-12) of one document, for editors and `check-jsonschema`."""
-    schema = ExpectationSpec.model_json_schema(mode="validation")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID, **schema}
 
 
 def _budgets(spec: BudgetsSpec | None) -> tuple[tuple[Segment, int], ...]:
