@@ -10,11 +10,14 @@
 The fixture `tracecheck` (see `pytest_plugin`) makes one for each test; `Tracecheck.opened` makes one elsewhere.
 """
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tracecheck.check.witnesses import StateWitness
 from tracecheck.config import Endpoints
 from tracecheck.errors import ExpectationUnmet, UsageError
 from tracecheck.expect import Expectation
@@ -29,6 +32,7 @@ from tracecheck.probe.state import StateOutcome, await_state, http_probe, sql_pr
 from tracecheck.probe.templates import fill, variables
 from tracecheck.probe.wait import await_until
 from tracecheck.report import Look, render_text, render_tree
+from tracecheck.scenario.contradictions import Watch, confronted
 from tracecheck.scenario.ground import Ground, Places, group_positions
 from tracecheck.scenario.leaks import Leak, find_leaks
 from tracecheck.scenario.plan import read_scenarios
@@ -70,6 +74,8 @@ class Tracecheck:
         self._ground = ground
         self._settle_ns: int | None = None
         self._observers: dict[tuple[str, str], Observer] = {}
+        self._watched: list[tuple[Observer, tuple[str, ...], int]] = []
+        self._reached: list[StateOutcome] = []
         self._ending = ExitStack()
         self._events = 0
 
@@ -141,6 +147,7 @@ class Tracecheck:
             observing(self._ground.broker(system), destinations, store=self.store, run_id=self.run_id)
         )
         self._observers |= {(system, destination): observer for destination in destinations}
+        self._watched.append((observer, destinations, time.time_ns()))
         return observer
 
     def expect_message(
@@ -210,6 +217,7 @@ class Tracecheck:
             probe.close()
         if not outcome.met:
             raise Unmet(str(outcome.failure))
+        self._reached.append(outcome)
         return outcome
 
     def await_until(self, condition: Callable[[], T], *, within_s: float | None = None, **more: Any) -> T:
@@ -226,6 +234,8 @@ class Tracecheck:
     def expect_chain(self, *expected: "Path | str | Expectation", timeout_s: float | None = None) -> CheckReport:
         """Waits until the verdict over this test's run is certain; raises `ChainBroken` unless it is a pass.
 
+        The chain is held against what `observe` has seen by then and the states that `await_state` has reached: a
+        message that a span says was sent and that is not on the bus breaks it too.
         `expected` are specification files or expectations built in Python. Raises `InvalidFile` with every problem of
         every file at once.
         """
@@ -242,7 +252,7 @@ class Tracecheck:
             timeout_s=limit,
             positions=group_positions(self._ground, expectations),
         )
-        return self._passed(report)
+        return self._passed(self._confronted(report, expectations))
 
     expect = expect_chain
 
@@ -296,6 +306,33 @@ class Tracecheck:
             findings: list[Finding] = diagnose(self.store, chain.chain_id)
             lines.append(render_tree(chain, findings, Look()).rstrip())
         return "\n".join(lines or ["nothing was injected, and no span came in under this run"])
+
+    def _confronted(self, report: CheckReport, expectations: Sequence[Expectation]) -> CheckReport:
+        """The report with the disagreements of the three witnesses among its findings."""
+        if not self._watched and not self._reached:
+            return report
+        watches = [
+            Watch(
+                observer=observer,
+                watched=watched,
+                since_unix_nano=since,
+                own=observer.matching(Match(run_id=self.run_id)),
+            )
+            for observer, watched, since in self._watched
+        ]
+        results = []
+        for result in report.results:
+            expected = next(each for each in expectations if each.name == result.expectation)
+            after = tuple(step.name for step in expected.steps if step.after is not None)
+            states = [
+                StateWitness(name=f"state[{number}]", outcome=outcome, steps=after)
+                for number, outcome in enumerate(self._reached)
+            ]
+            denied = confronted(result, self._ground, watches, states)
+            verdict = Verdict.merge([result.verdict, *(finding.verdict for finding in denied)])
+            results.append(replace(result, verdict=verdict, findings=(*result.findings, *denied)))
+        verdict = Verdict.merge([report.verdict, *(result.verdict for result in results)])
+        return replace(report, verdict=verdict, results=tuple(results))
 
     def _passed(self, report: CheckReport) -> CheckReport:
         __tracebackhide__ = True
