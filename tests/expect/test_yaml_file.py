@@ -279,9 +279,9 @@ def test_what_a_scenario_adds_is_read() -> None:
 @pytest.mark.parametrize(
     ("text", "at"),
     [
-        ("group:", "5:12: steps.c.group: "),
-        ("within: ~", "5:14: steps.c.within: "),
-        ("budgets: {transit: null}", "5:25: steps.c.budgets.transit: "),
+        ("group:", "5:6: steps.c.group: "),
+        ("within: ~", "5:6: steps.c.within: "),
+        ("budgets: {transit: null}", "5:16: steps.c.budgets.transit: "),
     ],
 )
 def test_a_key_without_a_value_is_no_key_left_out(text: str, at: str) -> None:

@@ -56,7 +56,7 @@ def parse_expectations(text: str, *, name: str = "<text>") -> list[Expectation]:
 
 
 def _placed(document: Document, path: tuple[str | int, ...], message: str) -> tuple[Position, str]:
-    at_key = message.startswith(("unknown key", "two anchors")) or message.endswith("is missing")
+    at_key = message.startswith(("unknown key", "two anchors", "has no value")) or message.endswith("is missing")
     return document.position(path, of_key=at_key), f"{_dotted(path)}{message}"
 
 
