@@ -16,6 +16,7 @@ from tracecheck.check.live import Passed, check_chains
 from tracecheck.config import DEFAULT_SETTLE_NS
 from tracecheck.expect import Expectation
 from tracecheck.model import Basis, Cause, CheckReport, Finding, Verdict
+from tracecheck.scenario.pauses import without_long_pauses
 from tracecheck.store import Store
 
 NS_PER_S = 1_000_000_000
@@ -46,7 +47,7 @@ def wait_for(
     """
     deadline = time.monotonic() + timeout_s
     watched = watching(store, run_id=run_id, name=needle) if may_still_come else nullcontext()
-    with watched as watch:
+    with watched as watch, without_long_pauses():
         asking = _Asking(
             store,
             expectations,
