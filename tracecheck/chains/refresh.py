@@ -34,11 +34,7 @@ SMALL_SPANS = 20_000
 """Up to here the working tables of a refresh (some 10 MB) stay until the next one; dropping seventy costs 20 ms."""
 
 CORRELATED_ROOTS = """
-<<<<<<< HEAD
     c_spans s join c_consumer c on c.correlation_id = s.correlation_id
-=======
-    c_spans s join c_consumer c on c.correlation_id = s.correlation_id and c.service = s.service
->>>>>>> main
     where s.parent_span_id is null and s.kind in (0, 1, 3, 4) and c.n < s.n and s.n not in (select n from c_consumer)"""
 
 EVENT = "system, destination, run_id, coalesce(event_id, message_id)"

@@ -21,13 +21,10 @@ where ingest_number <= getvariable('covered_append')
 set variable earliest_start = (select min(start_unix_nano) from c_row);
 
 set variable latest_start = (select max(start_unix_nano) from c_row);
-<<<<<<< HEAD
 
 create or replace temp view c_stored as
 select rowid as place, * from span_rows
 where start_unix_nano between getvariable('earliest_start') and getvariable('latest_start');
-=======
->>>>>>> main
 
 create or replace temp table c_replaced as
 select distinct chain_number from chain_trace_rows

@@ -15,7 +15,6 @@ select row_number() over () as n, place, trace_id, span_id, parent_span_id from 
     order by start_unix_nano, end_unix_nano desc, trace_id, span_id
 );
 
-<<<<<<< HEAD
 -- What is asked of every span. The rest is read where it is asked for (c_stored).
 create or replace temp table c_spans as
 select o.n, p.n as parent, o.place, o.trace_id, o.span_id, o.parent_span_id, s.kind, s.start_unix_nano,
@@ -23,16 +22,6 @@ select o.n, p.n as parent, o.place, o.trace_id, o.span_id, o.parent_span_id, s.k
 from c_stored s
 join c_order o on o.place = s.place
 left join c_order p on p.trace_id = o.trace_id and p.span_id = o.parent_span_id;
-=======
--- What every span says. What only some say of messages, links and effects follows below.
-create or replace temp table c_spans as
-select o.n, p.n as parent, o.place, o.trace_id, o.span_id, o.parent_span_id, s.flags, s.name, s.kind,
-    s.start_unix_nano, s.end_unix_nano, s.status_code, s.status_message, s.service, s.correlation_id, s.run_id
-from span_rows s
-join c_order o on o.place = s.rowid
-left join c_order p on p.trace_id = o.trace_id and p.span_id = o.parent_span_id
-where s.start_unix_nano between getvariable('earliest_start') and getvariable('latest_start');
->>>>>>> main
 
 create or replace temp view c_parent as select n, parent from c_spans where parent is not null;
 
@@ -43,26 +32,14 @@ create or replace temp table c_links as
 select l.n, l.link.trace_id as target_trace_id, l.link.span_id as target_span_id, t.n as target,
     l.link.partition_id as partition_id, l.link.message_offset as message_offset, l.link.message_id as message_id
 from (
-<<<<<<< HEAD
     select o.n, unnest(s.links) as link from c_stored s join c_order o on o.place = s.place
     where len(s.links) > 0
-=======
-    select o.n, unnest(s.links) as link from span_rows s join c_order o on o.place = s.rowid
-    where len(s.links) > 0
-        and s.start_unix_nano between getvariable('earliest_start') and getvariable('latest_start')
->>>>>>> main
 ) l
 left join c_order t on t.trace_id = l.link.trace_id and t.span_id = l.link.span_id;
 
 create or replace temp table c_effect as
 select o.n, s.service, event.attributes::json ->> '$."tracecheck.effect.key"' as effect_key
 from (
-<<<<<<< HEAD
     select place, service, unnest(events) as event from c_stored where len(events) > 0
-=======
-    select rowid as place, service, unnest(events) as event from span_rows
-    where len(events) > 0
-        and start_unix_nano between getvariable('earliest_start') and getvariable('latest_start')
->>>>>>> main
 ) s join c_order o on o.place = s.place
 where event.name = 'tracecheck.effect' and effect_key is not null;

@@ -3,13 +3,8 @@
 
 create or replace temp table c_messaging as
 select * from (
-<<<<<<< HEAD
     select c.n, c.parent, c.trace_id, c.span_id, c.parent_span_id, s.kind, s.service, s.name, s.start_unix_nano,
         s.end_unix_nano, s.status_code = 2 as failed, s.status_message, c.run_id, s.system, s.destination,
-=======
-    select c.n, c.parent, c.trace_id, c.span_id, c.parent_span_id, c.kind, c.service, c.name, c.start_unix_nano,
-        c.end_unix_nano, c.status_code = 2 as failed, c.status_message, c.run_id, s.system, s.destination,
->>>>>>> main
         s.consumer_group, s.partition_id, s.message_offset, s.message_id, s.event_id, s.batch_count, s.retry_of,
         case when c.correlation_id not in (select correlation_id from c_constant) then c.correlation_id end
             as correlation_id,
@@ -22,14 +17,8 @@ select * from (
             when s.kind = 5 and s.destination is not null then 'process'
             when s.kind = 5 then 'receive'
         end as role
-<<<<<<< HEAD
     from c_stored s join c_spans c on c.place = s.place
     where s.operation is not null or s.kind in (4, 5)
-=======
-    from span_rows s join c_spans c on c.place = s.rowid
-    where (s.operation is not null or s.kind in (4, 5))
-        and s.start_unix_nano between getvariable('earliest_start') and getvariable('latest_start')
->>>>>>> main
 ) where role is not null;
 
 -- A CLIENT span that says nothing of messages, and is named as the send of what a consumer directly below it consumed
@@ -38,15 +27,10 @@ create or replace temp table c_named_send as
 select s.n, min(c.n) as consumer
 from c_messaging c
 join (
-<<<<<<< HEAD
     select c.n, lower(s.name) as said
     from c_stored s join c_spans c on c.place = s.place
     where s.kind = 3 and s.operation is null
         and regexp_matches(s.name, '^(send|publish|produce) | (send|publish|produce)$', 'i')
-=======
-    select n, lower(name) as said from c_spans
-    where kind = 3 and regexp_matches(name, '^(send|publish|produce) | (send|publish|produce)$', 'i')
->>>>>>> main
 ) s on s.n = c.parent
 where c.role in ('receive', 'process') and s.said in (
     'send ' || lower(c.destination), 'publish ' || lower(c.destination), 'produce ' || lower(c.destination),

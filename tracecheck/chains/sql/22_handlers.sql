@@ -8,17 +8,10 @@ where r.role = 'receive';
 
 create or replace temp table c_handler as
 select r.n, min(h.start_unix_nano) as start_unix_nano, max(h.end_unix_nano) as end_unix_nano,
-<<<<<<< HEAD
     arg_max(w.name, h.n) as name, arg_max(w.status_code = 2, h.n) as failed,
     arg_max(coalesce(w.status_message, ''), h.n) as message
 from c_below_receive r join c_spans h on h.n = r.below join c_stored w on w.place = h.place
 where w.service = r.service and h.kind in (0, 1, 2) and h.start_unix_nano >= r.end_unix_nano
-=======
-    arg_max(h.name, h.n) as name, arg_max(h.status_code = 2, h.n) as failed,
-    arg_max(coalesce(h.status_message, ''), h.n) as message
-from c_below_receive r join c_spans h on h.n = r.below
-where h.service = r.service and h.kind in (0, 1, 2) and h.start_unix_nano >= r.end_unix_nano
->>>>>>> main
     and h.n not in (select n from c_messaging)
 group by r.n;
 

@@ -16,7 +16,6 @@ with above as (
 select coalesce(a.consumer, l.consumer) as consumer, coalesce(a.message, l.message) as message,
     a.consumer is not null as is_parent, l.partition_id, l.message_offset, l.message_id
 from above a full join linked l on l.consumer = a.consumer and l.message = a.message;
-<<<<<<< HEAD
 
 create or replace temp table c_own_absent as
 select distinct l.n from c_links l join c_consumer c on c.n = l.n
@@ -29,19 +28,6 @@ with several as (
 ), scored as (
     select k.consumer, k.message, k.is_parent,
         coalesce(c.batch_count, 1) <= 1 and (c.message_offset is not null or c.message_id is not null) as names_one,
-=======
-
-create or replace temp table c_judged as
-with several as (
-    select consumer, count(*) as messages from c_candidate group by consumer
-), scored as (
-    select k.*, v.messages > 1 as is_one_of_several,
-        coalesce(c.batch_count, 1) <= 1 and (c.message_offset is not null or c.message_id is not null) as names_one,
-        c.parent is null and c.n in (
-            select l.n from c_links l join c_consumer o on o.n = l.n
-            where l.target is null and l.target_trace_id = o.trace_id and l.target_span_id = o.parent_span_id
-        ) as own_absent,
->>>>>>> main
         case
             when k.is_parent then 4
             when k.message_offset = c.message_offset and k.partition_id is not distinct from c.partition_id then 3
@@ -49,7 +35,6 @@ with several as (
             when m.destination = c.destination then 2
             else 1
         end as fit
-<<<<<<< HEAD
     from c_candidate k join c_consumer c on c.n = k.consumer join c_message m on m.n = k.message
     where k.consumer in (select consumer from several)
 ), joined as (
@@ -60,17 +45,3 @@ with several as (
 select *, consumer not in (select n from c_own_absent)
     and (consumer, message) not in (select consumer, message from joined) as is_own
 from c_candidate;
-=======
-    from c_candidate k
-    join several v on v.consumer = k.consumer
-    join c_consumer c on c.n = k.consumer
-    join c_message m on m.n = k.message
-)
-select consumer, message, is_parent, partition_id, message_offset, message_id, not own_absent as is_own
-from scored where not is_one_of_several
-union all
-select consumer, message, is_parent, partition_id, message_offset, message_id,
-    not own_absent and (fit = max(fit) over w or not (bool_or(is_parent) over w or names_one))
-from scored where is_one_of_several
-window w as (partition by consumer);
->>>>>>> main

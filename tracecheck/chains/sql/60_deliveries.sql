@@ -9,13 +9,8 @@ where e.message in (
     select u.message from c_edge u join c_consumer d on d.n = u.consumer where d.consumer_group is null)
 group by e.message, c.service;
 
-<<<<<<< HEAD
 -- All consumers of a delivery; they agree in message, part and group.
 create or replace temp table c_attempt as
-=======
--- One delivery's consumers agree in message, part and group.
-create or replace temp table c_handled as
->>>>>>> main
 select e.consumer, e.message, e.evidence, e.context, e.ambiguous, c.role,
     c.failed or c.n in (select n from c_handler where failed) as failed, c.service, c.consumer_group,
     coalesce(e.partition_id, c.partition_id) as partition_id,
@@ -32,7 +27,6 @@ join c_message m on m.n = e.message
 left join c_consumer b on b.n = e.basis and m.batch_count > 1
 left join c_group_elsewhere g on c.consumer_group is null and g.message = e.message and g.service = c.service;
 
-<<<<<<< HEAD
 -- A receive span beside process spans is no attempt,
 delete from c_attempt r where role <> 'process' and exists (
     select 1 from c_attempt p
@@ -45,20 +39,6 @@ delete from c_attempt a where exists (
     join c_edge y on y.consumer = o.owner and y.message = x.message
     join c_attempt b on b.consumer = o.owner and b.message = y.message
     where o.owner < o.n and o.n = a.consumer and b.message = a.message and b.part = a.part and b.grp = a.grp);
-=======
-create or replace temp table c_attempt as
-with outranked as (
-    select * from c_handled where role = 'process'
-    union all
-    select * from c_handled r where role <> 'process' and not exists (
-        select 1 from c_handled p
-        where p.role = 'process' and p.message = r.message and p.part = r.part and p.grp = r.grp)
-)
-select a.* from outranked a
-where not exists (
-    select 1 from c_owner o join outranked b on b.consumer = o.owner
-    where o.n = a.consumer and b.consumer < a.consumer and b.message = a.message and b.part = a.part and b.grp = a.grp);
->>>>>>> main
 
 create or replace temp table c_delivery as
 select message, part, grp, count(*) as attempts, min(evidence) as evidence,

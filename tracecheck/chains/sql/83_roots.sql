@@ -5,13 +5,8 @@ create or replace temp table c_root_correlated as
 with both_sides as (
     select correlation_id, service, n, 0 as is_root from c_consumer where correlation_id is not null
     union all
-<<<<<<< HEAD
     select s.correlation_id, w.service, s.n, 1
     from c_spans s join c_stored w on w.place = s.place
-=======
-    select s.correlation_id, s.service, s.n, 1
-    from c_spans s
->>>>>>> main
     where s.parent_span_id is null and s.correlation_id is not null and s.kind in (0, 1, 3, 4)
         and s.n not in (select n from c_links) and s.n not in (select n from c_consumer)
         and s.correlation_id not in (select correlation_id from c_constant)

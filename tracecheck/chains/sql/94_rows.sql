@@ -27,11 +27,7 @@ group by c.origin, s.trace_id, s.correlation_id, s.run_id;
 
 create or replace temp table c_chain as
 select g.*, concat(replace(o.trace_id::varchar, '-', ''), ':', lpad(lower(hex(o.span_id)), 16, '0')) as chain_id,
-<<<<<<< HEAD
     o.trace_id as origin_trace_id, o.span_id as origin_span_id, w.service as origin_service, w.name as origin_name,
-=======
-    o.trace_id as origin_trace_id, o.span_id as origin_span_id, o.service as origin_service, o.name as origin_name,
->>>>>>> main
     o.parent is null and o.n not in (select n from c_links where target is not null)
         and (o.parent_span_id is not null or o.n in (select n from c_links)) as cause_absent
 from (
@@ -41,11 +37,7 @@ from (
         coalesce(list_sort(list(distinct run_id) filter (run_id is not null)), []) as run_ids,
         list_sort(list(distinct trace_id)) as trace_ids
     from c_chain_trace group by origin
-<<<<<<< HEAD
 ) g join c_spans o on o.n = g.origin join c_stored w on w.place = o.place;
-=======
-) g join c_spans o on o.n = g.origin;
->>>>>>> main
 
 insert into chain_rows
 select c.origin + getvariable('last_chain'), c.chain_id, c.origin_trace_id, c.origin_span_id, c.origin_service,
@@ -60,7 +52,6 @@ order by c.origin;
 -- A parent stays unsaid where it sent what the span consumed: an edge says that.
 insert into chain_span_rows
 select x.origin + getvariable('last_chain'), s.trace_id, s.span_id,
-<<<<<<< HEAD
     case when s.parent is not null and m.is_message is not true then s.parent_span_id end, m.role
 from c_spans s
 join c_span_chain x on x.n = s.n
@@ -73,19 +64,6 @@ left join (
             or (consumer, message) in (select n, message from c_stale))
     ) k on k.consumer = g.n
 ) m on m.n = s.n
-=======
-    case when s.parent is not null and k.n is null then s.parent_span_id end, m.role
-from c_spans s
-join c_span_chain x on x.n = s.n
-left join (select n, role from c_messaging) m on m.n = s.n
-left join (
-    select c.n
-    from c_consumer c
-    join c_message_of o on o.n = c.parent
-    where exists (select 1 from c_edge e where e.consumer = c.n and e.message = o.message)
-        or exists (select 1 from c_stale t where t.n = c.n and t.message = o.message)
-) k on k.n = s.n
->>>>>>> main
 order by x.origin, s.n;
 
 insert into edge_rows
