@@ -55,6 +55,12 @@ class Batch:
     def __len__(self) -> int:
         return int(self._decoder.held())
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that the rows take."""
+        columns = self._decoder.columns().values()
+        return sum(buffer.nbytes for buffers in columns for buffer in buffers if buffer is not None)
+
     def take(self, body: bytes) -> Taken:
         """Decodes one `ExportTraceServiceRequest` into further rows.
 

@@ -19,7 +19,7 @@ MAX_GROUP_BYTES = 128 * 1024 * 1024
 """Nor does one that was decoded from so many bytes, so that no text column comes near its 2 GiB."""
 
 MEASURE_EVERY_BYTES = 4 * 1024 * 1024
-"""Of bodies: then the decoded memory is measured again (1 ms); between, it is taken to grow as it did."""
+"""Of bodies: then the decoded memory is measured again; between, it is taken to grow as it did."""
 
 FIRST_GUESS = 2
 """Decoded bytes per byte of body, before the first measurement. Usual traffic takes 1.3."""
@@ -129,7 +129,7 @@ class Group:
         self.memory_bytes += int(size * self._growth)
         if self._bytes - self._measured_at >= MEASURE_EVERY_BYTES:
             self._measured_at = self._bytes
-            self.memory_bytes = self.batch.table().nbytes + sum(table.nbytes for table in self._tables)
+            self.memory_bytes = self.batch.nbytes + sum(table.nbytes for table in self._tables)
             self._growth = self.memory_bytes / self._bytes
 
 

@@ -122,7 +122,7 @@ class HotTier:
     def wait_for_room(self, timeout_s: float) -> bool:
         """Waits while the decoded rows take more memory than they may. False: they still do."""
         with self._lock:
-            return self._appended.wait_for(lambda: self._metrics.snapshot().hot_bytes < self._most_bytes, timeout_s)
+            return self._appended.wait_for(lambda: self._metrics.now("hot_bytes") < self._most_bytes, timeout_s)
 
     def settle(self) -> None:
         """Returns when all rows are appended that were taken before the call.

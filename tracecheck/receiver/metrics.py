@@ -85,6 +85,11 @@ class Metrics:
         with self._lock:
             self._now |= now
 
+    def now(self, name: str) -> Any:
+        """One counter."""
+        with self._lock:
+            return self._now[name]
+
     def snapshot(self) -> Counters:
         """All counters at one instant."""
         with self._lock:
