@@ -69,6 +69,15 @@ def test_each_span_has_its_bar_and_each_message_its_arrow() -> None:
     assert picture.arrows[0].label == "15 ms"
 
 
+def test_services_whose_long_names_begin_alike_are_told_apart_and_keep_off_the_bars() -> None:
+    names = [f"com.example.shop.production.{end}" for end in ("billing", "shipping", "mailer", "inventory")]
+    spans = tuple(replace(span, service=name) for span, name in zip(order_chain().spans, names, strict=True))
+    lanes = timeline(order_chain(spans=spans)).lanes
+    assert {lane.title for lane in lanes} >= set(names)
+    assert len({lane.label for lane in lanes}) == len(lanes)
+    assert all(len(lane.label) <= 21 for lane in lanes)
+
+
 def test_what_never_came_is_drawn_behind_the_last_good_span_in_the_lane_of_who_should_have_acted() -> None:
     picture = timeline(order_chain(), [finding(last_good=SENT_BRIEF)])
     missing = [bar for bar in picture.bars if bar.style == "missing"]

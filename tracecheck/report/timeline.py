@@ -40,6 +40,7 @@ _CHARACTER = 6.4
 _BOLD_CHARACTER = 7.2
 _THINNEST = 2.0
 _LONGEST_LABEL = 34
+_LONGEST_SERVICE = 21
 _TICKS = 5
 _STYLES = {SpanKind.PRODUCER: "send", SpanKind.CONSUMER: "process"}
 Key = tuple[str, str]
@@ -61,9 +62,10 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
-    """The rows of one service."""
+    """The rows of one service. `label` is as much of `title` as has room."""
 
     label: str
+    title: str
     y: float
     height: float
 
@@ -167,7 +169,8 @@ class _Rows:
         y = float(TOP)
         for name, rows in self._lanes.items():
             tops[name] = y
-            lanes.append(Lane(label=terminal(name, 20), y=y, height=len(rows) * ROW + 8))
+            title = terminal(name)
+            lanes.append(Lane(label=_in_lane(title), title=title, y=y, height=len(rows) * ROW + 8))
             y += lanes[-1].height
         places: dict[object, Bar] = {}
         for key, (lane, number, bar) in self._rows.items():
@@ -272,3 +275,11 @@ def _rounded(ns: int) -> int:
 
 def _key(span: SpanBrief | None) -> Key | None:
     return None if span is None else (span.trace_id, span.span_id)
+
+
+def _in_lane(service: str) -> str:
+    """A name that fits left of the bars: of a long one its begin and its end, as services share one of them."""
+    if len(service) <= _LONGEST_SERVICE:
+        return service
+    half = _LONGEST_SERVICE // 2
+    return f"{service[:half]}…{service[-half:]}"
