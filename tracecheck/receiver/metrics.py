@@ -85,10 +85,10 @@ class Metrics:
         with self._lock:
             self._now |= now
 
-    def now(self, name: str) -> Any:
-        """One counter."""
+    def now(self, name: str) -> int:
+        """One of the counters that are whole numbers."""
         with self._lock:
-            return self._now[name]
+            return int(self._now[name])
 
     def snapshot(self) -> Counters:
         """All counters at one instant."""
