@@ -39,6 +39,7 @@ HOP_VALUES = (
     "consumer_end_unix_nano",
 )
 HOP_NAMES = ("producer_trace_id", "producer_span_id", "consumer_trace_id", "consumer_span_id")
+ATTEMPTS = ("attempt_starts", "attempt_ends", "attempt_traces", "attempt_ids")
 EDGE_NAMES = ("trace_id", "span_id", "cause_trace_id", "cause_span_id")
 
 SPAN_ORDER = ("start_unix_nano", "trace_id", "span_id")
@@ -64,8 +65,9 @@ _SPANS = """
             s.ingested_unix_nano, s.conflicting or s.time_overflow as is_odd, s.service, s.name, s.kind, s.status_code,
             s.status_message, s.flags, s.system, s.operation, s.destination, s.consumer_group, s.batch_count,
             s.attempt, s.tombstone, len(s.links) > 0 as has_links, p.is_told,
-            list_transform(list_filter(s.events, lambda e: e.name in ($effect, 'exception')),
-                lambda e: struct_pack(name := e.name, attributes := e.attributes)) as told_events
+            case when len(s.events) > 0 then list_transform(
+                list_filter(s.events, lambda e: e.name in ($effect, 'exception')),
+                lambda e: struct_pack(name := e.name, attributes := e.attributes)) end as told_events
         from part p join found s using (trace_id, span_id)
     )
     select *, hash(service, name, kind, status_code, status_message, flags, system, operation, destination,
@@ -129,8 +131,8 @@ class Rows:
     rows: pa.Table
     places: dict[int, tuple[int, int]]
     patterns: list[Any]
-    values: list[tuple[Any, ...]]
-    names: list[tuple[str | None, ...]]
+    values: "_Flat"
+    names: "_Flat"
     examples: dict[Any, int]
     """By pattern: a row of it."""
     known: dict[Any, Mapping[str, Any]]
@@ -190,13 +192,14 @@ class BareChains:
         edges: list[tuple[Any, ...]] = []
         for part in parts:
             (a, b), (c, d), (e, f) = (rows.place(part) for rows in (self.spans, self.hops, self.edges))
-            texts = joined.from_iterable(self.spans.names[a:b] + self.hops.names[c:d] + self.edges.names[e:f])
+            texts = self.spans.names.of(a, b) + self.hops.names.of(c, d) + self.edges.names.of(e, f)
             numbers = [-1 if text is None else number(text, len(names)) for text in texts]
             of_edges = len(numbers) - len(EDGE_NAMES) * (f - e)
             ends = iter(numbers[of_edges:])
             edges += zip(self.edges.patterns[e:f], ends, ends, ends, ends, strict=False)
             pattern += self.spans.patterns[a:b] + self.hops.patterns[c:d] + numbers[:of_edges]
-            values += joined.from_iterable(self.spans.values[a:b] + self.hops.values[c:d])
+            values += self.spans.values.of(a, b)
+            values += self.hops.values.of(c, d)
         edges.sort()
         return Bare(
             chain_id=chain_id,
@@ -215,26 +218,46 @@ def _rows(
     """The rows by chain and pattern, then by `order`. Of hops, what their attempts add follows values and names."""
     keys = [(name, "ascending") for name in ("chain_number", "pattern", *order)]
     at = pc.sort_indices(found, sort_keys=keys)
-    lists = ("attempt_starts", "attempt_ends", "attempt_traces", "attempt_ids") if attempts else ()
+    lists = ATTEMPTS if attempts else ()
     own = found.select(["chain_number", "pattern", *values, *names, *lists]).take(at)
     columns = {name: own[name].to_pylist() for name in own.column_names}
     numbers, patterns = columns["chain_number"], columns["pattern"]
     starts = [place for place, number in enumerate(numbers) if place == 0 or number != numbers[place - 1]]
-    own_values = list(zip(*(columns[name] for name in values), strict=True))
-    own_names = list(zip(*(columns[name] for name in names), strict=True))
-    if attempts:
-        begun, ended, traces, ids = (columns[name] for name in lists)
-        own_values = [(*one, *a, *b) for one, a, b in zip(own_values, begun, ended, strict=True)]
-        own_names = [(*one, *a, *b) for one, a, b in zip(own_names, traces, ids, strict=True)]
+    begun, ended, traces, ids = (columns[name] for name in lists) if attempts else ((), (), (), ())
     return Rows(
         rows=found,
         places={numbers[start]: (start, end) for start, end in pairwise([*starts, len(numbers)])},
         patterns=patterns,
-        values=own_values,
-        names=own_names,
+        values=_Flat([columns[name] for name in values], begun, ended),
+        names=_Flat([columns[name] for name in names], traces, ids),
         examples=dict(zip(patterns, at.to_pylist(), strict=True)),
         known={},
     )
+
+
+class _Flat:
+    """Columns row after row in one list, each row followed by its parts of two lists: no tuple for each row, of which
+    a hundred thousand would keep the garbage collector busy."""
+
+    def __init__(self, columns: Sequence[list[Any]], first: Sequence[list[Any]], second: Sequence[list[Any]]) -> None:
+        width, rows = len(columns), len(columns[0]) if columns else 0
+        self._all: list[Any] = [None] * (width * rows)
+        self._ends: Sequence[int] = range(0, width * rows + 1, width or 1)
+        for place, column in enumerate(columns):
+            self._all[place::width] = column
+        if first:
+            alone = self._all
+            self._all = []
+            self._ends = [0]
+            for row, (one, other) in enumerate(zip(first, second, strict=True)):
+                self._all += alone[row * width : (row + 1) * width]
+                self._all += one
+                self._all += other
+                self._ends.append(len(self._all))
+
+    def of(self, begin: int, end: int) -> list[Any]:
+        """All of these rows."""
+        return self._all[self._ends[begin] : self._ends[end]]
 
 
 def _of_spans(spans: pa.Table) -> tuple[dict[int, int], set[int]]:

@@ -110,9 +110,10 @@ INSTANCES = """
 GROUPS = """
     select h.system, h.destination, h.consumer_group, h.consumer_service as service, h.partition_id as partition,
         max(h.message_offset) as max_offset, max(h.consumer_end_unix_nano) as last_seen_unix_nano
-    from hop_rows h join chain_rows c using (chain_number)
+    from hop_rows h
     where h.consumer_service is not null and h.destination is not null
-        and ($run_id::varchar is null or list_contains(c.run_ids, $run_id))
+        and ($run_id::varchar is null or h.chain_number in (
+            select chain_number from chain_rows where list_contains(run_ids, $run_id)))
     group by all
     union all
     select system, destination, consumer_group, service, null, null, max(end_unix_nano)

@@ -7,8 +7,9 @@ alone.
 """
 
 import operator
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from enum import Enum
 from itertools import repeat
 from secrets import token_hex
@@ -163,10 +164,7 @@ class _Spread:
         if isinstance(told, Enum):
             return None
         if is_dataclass(told):
-            names = [each.name for each in fields(told) if each.init]
-            rows = self._rows([getattr(told, name) for name in names])
-            made: Any = type(told)
-            return None if rows is None else [made(**dict(zip(names, row, strict=True))) for row in rows]
+            return self._made(told)
         if isinstance(told, Mapping):
             rows = self._rows(list(told.values()))
             return None if rows is None else [dict(zip(told, row, strict=True)) for row in rows]
@@ -179,6 +177,17 @@ class _Spread:
                 self._doubt(told, columns)
             return columns if isinstance(told, tuple) else [list(row) for row in columns]
         return None
+
+    def _made(self, told: Any) -> list[Any] | None:
+        """Values of one class, field by field in all lanes: their constructors would cost as much as the rest."""
+        columns = {name: self.of(getattr(told, name)) for name in type(told).__slots__}
+        if all(column is None for column in columns.values()):
+            return None
+        made = [object.__new__(type(told)) for _ in self._left]
+        for name, column in columns.items():
+            values = repeat(getattr(told, name)) if column is None else column
+            deque(map(getattr(type(told), name).__set__, made, values), maxlen=0)
+        return made
 
     def _rows(self, parts: Sequence[Any]) -> Iterator[tuple[Any, ...]] | None:
         columns = [self.of(part) for part in parts]
