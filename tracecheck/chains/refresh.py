@@ -139,7 +139,7 @@ def _take_touched(writer: Writer) -> int:
     while _any(writer, "c_more_trace") or _any(writer, "c_more_key"):
         _run(writer, "01_touched_more")
     _run(writer, "02_rows")
-    if _any(writer, "c_replaced"):
+    if _any(writer, "c_touched_chain"):
         _run(writer, "03_replaced")
     return _number(writer, "select count(*) from c_row")
 
@@ -196,16 +196,23 @@ def _find_chains(writer: Writer) -> None:
     _double_pointers(writer)
     _run(writer, "86_places")
     _unite(writer)
-    joined = _any(writer, "c_loose") or _any(writer, "c_node_cause group by node having count(*) > 1")
+    several = _any(writer, "c_node_cause group by node having count(*) > 1")
+    loose = _any(writer, "c_loose")
+    joined = several or loose
     while joined:
-        _run(writer, "88_several_causes")
-        while _any(writer, "c_more"):
-            _unite(writer)
-            _run(writer, "88_several_causes")
-        _run(writer, "88_loose_nodes")
-        joined = _any(writer, "c_more")
-        _unite(writer)
+        while several and _joined(writer, "88_several_causes"):
+            pass
+        joined = loose and _joined(writer, "88_loose_nodes")
     _run(writer, "89_chains")
+
+
+def _joined(writer: Writer, step: str) -> bool:
+    """Runs a step that finds nodes which may join now, and unites them; whether there were any."""
+    _run(writer, step)
+    if not _any(writer, "c_more"):
+        return False
+    _unite(writer)
+    return True
 
 
 def _double_pointers(writer: Writer) -> None:

@@ -20,13 +20,6 @@ create or replace temp view c_new as
 select * from span_rows
 where ingest_number > getvariable('covered_append') and ingest_number <= getvariable('last_append');
 
-create or replace temp table c_new_correlation as
-select distinct n.correlation_id, n.trace_id from c_new n
-where n.correlation_id is not null and not exists (
-    select 1 from correlation_rows r where r.trace_id = n.trace_id and r.correlation_id = n.correlation_id);
-
-insert into correlation_rows select correlation_id, trace_id from c_new_correlation;
-
 create or replace temp table c_touched_trace as
 select trace_id from c_new
 union

@@ -26,10 +26,6 @@ create or replace temp view c_stored as
 select rowid as place, * from span_rows
 where start_unix_nano between getvariable('earliest_start') and getvariable('latest_start');
 
-create or replace temp table c_replaced as
-select distinct chain_number from chain_trace_rows
-where not is_reference and trace_id in (select trace_id from c_touched_trace);
-
 -- A correlation id seen on more traces than the cap is a constant, not an id: it joins nothing.
 create or replace temp table c_constant as
 select correlation_id from c_touched_correlation where traces > getvariable('correlation_trace_cap');
