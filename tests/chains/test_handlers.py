@@ -127,6 +127,14 @@ def test_one_handler_that_gets_a_message_twice_got_it_twice() -> None:
     assert analysed(story).hop("orders").findings == ("duplicate_delivery",)
 
 
+def test_a_service_that_names_no_group_is_one_consumer_however_often_it_receives_a_message() -> None:
+    story = Traces()
+    sent = story.send("checkout", "orders")
+    for number in range(5):
+        story.receive("hub", "orders", of=sent, instance=f"h{number}")
+    assert analysed(story).lines == ["checkout > orders > hub(): delivered, 5 attempts, by parent [duplicate_delivery]"]
+
+
 def test_the_zipkin_hop_through_rabbitmq_has_its_handlers_time() -> None:
     (hop,) = imported("zipkin/messaging.json").hops
     assert (hop.transit_ns, hop.processing_ns, hop.succeeded_after_ns) == (1_555_000, 371_000, 1_988_000)

@@ -8,7 +8,8 @@ from tests.check.ordering import QUIET, STEPS, Order, checked, group, only
 from tests.support.spans import Traces, absent
 from tracecheck.check import diagnose
 from tracecheck.expect import expect_chain, process, send
-from tracecheck.model import Cause
+from tracecheck.expect.python import PolicyName
+from tracecheck.model import Cause, Verdict
 from tracecheck.report.sentences import explanation, open_first
 from tracecheck.store import open_store
 
@@ -88,3 +89,25 @@ def test_who_sent_what_follows_a_missing_span_alone_is_whom_to_open() -> None:
     steps = {name: STEPS[name] for name in ("placed", "charged")} | {"paid": send("payments", after="charged")}
     finding = only(checked(story, expect_chain("order", steps=steps)))
     assert (finding.code, finding.service) == (Cause.CONSUMER_SPAN_MISSING, "billing")
+
+
+@pytest.mark.parametrize(
+    ("policy", "error", "verdict"),
+    [
+        ("report", None, Verdict.PASS),
+        ("allow", None, Verdict.PASS),
+        ("forbid", None, Verdict.INCONCLUSIVE),
+        ("report", "no disk", Verdict.INCONCLUSIVE),
+    ],
+)
+def test_handlers_that_may_be_several_consumers_matter_if_one_failed_or_duplicates_are_forbidden(
+    policy: PolicyName, error: str | None, verdict: Verdict
+) -> None:
+    story = Order()
+    story.placed = story.send("checkout", "orders", at_ms=1)
+    for name, failure in (("archive", None), ("notify", error)):
+        story.span("hub", name, under=story.receive("hub", "orders", of=story.placed), error=failure)
+    steps = {"placed": STEPS["placed"], "told": process("orders", service="hub", after="placed")}
+    spec = expect_chain("order", steps=steps, duplicates={"deliveries": policy})
+    finding = only(checked(story, spec))
+    assert (finding.code, finding.verdict) == (Cause.AMBIGUOUS, verdict)

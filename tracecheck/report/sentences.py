@@ -77,9 +77,9 @@ def message(span: SpanBrief) -> str | None:
 
 def last_good(finding: Finding) -> str:
     """The last span that was as it should be."""
-    return (
-        did_when(finding.last_good) if finding.last_good is not None else "none: the first step is the one that broke"
-    )
+    if finding.last_good is not None:
+        return did_when(finding.last_good)
+    return "none: the first step is the one that broke" if finding.step else "none is told by the spans alone"
 
 
 def looked_for(finding: Finding) -> str:

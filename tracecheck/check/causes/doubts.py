@@ -2,6 +2,7 @@
 
 from tracecheck.check.index import Unit, is_told_apart
 from tracecheck.check.scene import Case, spoken
+from tracecheck.expect.model import Duplicates, Policy
 from tracecheck.model import Cause, Finding, SpanBrief, Verdict
 
 
@@ -13,17 +14,22 @@ def doubts(case: Case, unit: Unit) -> list[Finding]:
         found.append(_doubt(case, unit, Cause.CONFLICTING_SPAN, "different spans were stored under one id"))
     codes = unit.hop.findings if unit.hop is not None else ()
     if Cause.AMBIGUOUS in codes:
-        found.append(_doubt(case, unit, Cause.AMBIGUOUS, _which(unit)))
+        found.append(_ambiguous(case, unit))
     if Cause.STALE_CONTEXT in codes:
         stale = "its trace context is that of another message; partition and offset decided"
         found.append(_doubt(case, unit, Cause.STALE_CONTEXT, stale, Verdict.PASS))
     return found
 
 
-def _which(unit: Unit) -> str:
-    if unit.group is None and unit.hop is not None and is_told_apart(unit.hop):
-        return "handlers of different names took it: several consumers, or one that got it more than once"
-    return "several open sends could have been its message"
+def _ambiguous(case: Case, unit: Unit) -> Finding:
+    """Several consumers in one service, or one that got it twice: where all went well, that matters only to who forbids
+    duplicates."""
+    if unit.group is not None or unit.hop is None or not is_told_apart(unit.hop):
+        return _doubt(case, unit, Cause.AMBIGUOUS, "several open sends could have been its message")
+    policy = case.scene.expectation.duplicates or Duplicates()
+    harmless = policy.deliveries is not Policy.FORBID and all(brief.error is None for brief in unit.briefs)
+    fact = "handlers of different names took it: several consumers, or one that got it more than once"
+    return _doubt(case, unit, Cause.AMBIGUOUS, fact, Verdict.PASS if harmless else Verdict.INCONCLUSIVE)
 
 
 def _skew(case: Case, unit: Unit) -> list[Finding]:
