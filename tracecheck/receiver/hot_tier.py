@@ -92,6 +92,7 @@ class HotTier:
         self._groups: deque[Group] = deque()
         self._appending: Group | None = None
         self._last_number = self._done_number = self._wanted_number = 0
+        self._full_since = 0.0
         self._faults = 0
         self._fault: StoreUnavailable | None = None
         self._spare: list[Batch] = []
@@ -120,9 +121,16 @@ class HotTier:
         return added, done
 
     def wait_for_room(self, timeout_s: float) -> bool:
-        """Waits while the decoded rows take more memory than they may. False: they still do."""
+        """Waits while the decoded rows take more memory than they may, at most so long since they began to. False: they
+        still do. (If each request waited anew, those behind it would be told too late that they should come back.)"""
         with self._lock:
-            return self._appended.wait_for(lambda: self._metrics.now("hot_bytes") < self._most_bytes, timeout_s)
+            if not self._has_room():
+                now = time.monotonic()
+                self._full_since = self._full_since or now
+                if not self._appended.wait_for(self._has_room, max(self._full_since + timeout_s - now, 0)):
+                    return False
+            self._full_since = 0.0
+            return True
 
     def settle(self) -> None:
         """Returns when all rows are appended that were taken before the call.
@@ -154,6 +162,9 @@ class HotTier:
         if self._syncing is not None:
             self._syncing.close()
         return self._appending is None
+
+    def _has_room(self) -> bool:
+        return self._metrics.now("hot_bytes") < self._most_bytes
 
     def _present_group(self) -> Group:
         with self._lock:

@@ -45,7 +45,6 @@ class Journal:
         self._cut: dict[int, int] = {}
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
-            self._folder_fd = os.open(folder, os.O_RDONLY)
             _sync_folder(folder.parent)
         except OSError as error:
             raise self._unavailable(error) from error
@@ -112,7 +111,6 @@ class Journal:
             self._open, self._full = None, []
             if stored:
                 self._delete(list(self._sizes))
-            os.close(self._folder_fd)
             with suppress(OSError):  # not empty: something was set aside
                 self._folder.rmdir()
 
@@ -124,7 +122,7 @@ class Journal:
             self._number += 1
             path = self._folder / f"{self._number:012}.segment"
             self._open = _Segment(path, self._number, self._identity)
-            os.fsync(self._folder_fd)
+            _sync_folder(self._folder)
         return self._open
 
     def _restore(self) -> None:
@@ -168,7 +166,7 @@ class _Segment:
         self.number = number
         self._marker = new_marker()
         header = segment_header(identity, self._marker)
-        self._fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        self._fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o600)
         try:
             _write_all(self._fd, [header])
         except OSError:
@@ -199,10 +197,10 @@ class _Segment:
 
 
 def _write_all(fd: int, pieces: list[bytes]) -> None:
-    """Like `os.writev`, until everything is written."""
+    """Like `os.writev`, until everything is written; piece by piece on Windows, which has no such call."""
     left = [memoryview(piece) for piece in pieces]
     while left:
-        written = os.writev(fd, left)
+        written = os.writev(fd, left) if hasattr(os, "writev") else os.write(fd, left[0])
         while left and written >= len(left[0]):
             written -= len(left.pop(0))
         if left:
@@ -210,6 +208,9 @@ def _write_all(fd: int, pieces: list[bytes]) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
+    """Makes the names in a folder durable. Windows lets nobody open one, and its file system sees to them itself."""
+    if os.name == "nt":
+        return
     fd = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(fd)

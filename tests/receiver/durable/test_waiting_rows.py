@@ -6,14 +6,17 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 from tests.receiver.conftest import ANY_PORT, JSON, call, post, wait_until
 from tests.receiver.durable.conftest import ROOT, killed, numbers, send
+from tests.support.fake_store import FakeStore
 from tests.support.otlp import a_message, a_request, json_of, numbered
 from tracecheck.errors import StoreUnavailable
-from tracecheck.receiver import replay, start_receiver
+from tracecheck.receiver import SpanLimits, hot_tier, replay, start_receiver
 from tracecheck.receiver.journal import segments
 from tracecheck.receiver.journal_format import FIRST_OFFSET, read_segment
+from tracecheck.receiver.metrics import Metrics
 from tracecheck.store import open_store
 from tracecheck.store.progress import journal_folder
 from tracecheck.store.spans import spans_of
@@ -219,6 +222,27 @@ def test_S46_a_long_query_of_an_analyst_holds_up_neither_acknowledgements_nor_ot
     store.close()
     thread.join(30)
     assert "closed" in str(outcome[0])
+
+
+def test_a_request_that_finds_no_room_waits_only_what_is_left_of_the_wait_of_the_first(monkeypatch) -> None:
+    metrics, store, now, waits = Metrics(), FakeStore(), [100.0], []
+    tier = hot_tier.HotTier(store, None, metrics, limits=SpanLimits(), most_bytes=1)
+    monkeypatch.setattr(hot_tier, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(tier._appended, "wait_for", lambda holds, timeout_s: waits.append(timeout_s) or holds())
+
+    def has_room_at(moment: float) -> bool:
+        now[0] = moment
+        return tier.wait_for_room(2.0)
+
+    metrics.add(hot_bytes=1)
+    assert not any(map(has_room_at, (100.0, 101.5, 103.0)))
+    metrics.add(hot_bytes=-1)
+    assert has_room_at(104.0)
+    metrics.add(hot_bytes=1)
+    assert not has_room_at(105.0)
+    assert waits == [2.0, 0.5, 0, 2.0]
+    tier.close()
+    store.close()
 
 
 def test_S45_S48_a_new_file_holds_where_its_journal_stands(path) -> None:
