@@ -149,3 +149,19 @@ def test_spans_that_name_each_other_end_and_are_a_cycle() -> None:
     store = stored(story)
     refresh(store)
     assert only(store, Cause.CYCLE).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_message_that_several_handlers_took_is_told_from_one_of_several_messages() -> None:
+    story = Traces()
+    sent = story.send("checkout", "orders")
+    for name in ("archive", "notify", "notify"):
+        story.span("hub", name, under=story.receive("hub", "orders", of=sent))
+    other = Traces(correlation_id="o-1")
+    for _ in range(2):
+        other.send("checkout", "returns")
+    other.process("hub", "returns", group=None)
+    found = [one for one in diagnose(stored_spans(*story.spans, *other.spans)) if one.code is Cause.AMBIGUOUS]
+    assert {(one.destination, one.evidence[0]) for one in found} == {
+        ("orders", "handlers of different names took it, 3 times in all"),
+        ("returns", "at 2023-11-14T22:13:20Z"),
+    }

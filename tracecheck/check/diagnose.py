@@ -68,10 +68,14 @@ def _of_hop(store: Store, row: Mapping[str, Any]) -> Finding:
         consumer_group=None if sending else row["consumer_group"],
         span=producer if sending else consumer,
         last_good=None if sending else producer,
-        evidence=(*side, *_since(row)),
+        evidence=(*side, *_apart(row), *_since(row)),
         detail=_times(row) | ({"lost_side": side[0]} if side else {}),
         count=row["count"],
     )
+
+
+def _apart(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return (f"handlers of different names took it, {row['attempts']} times in all",) if row["is_apart"] else ()
 
 
 def _of_chain(store: Store, row: Mapping[str, Any]) -> Finding:

@@ -2,6 +2,8 @@
 -- Findings about a send are told once, however many groups received it.
 with listed as (
     select c.chain_id, c.correlation_id, h.destination, h.findings, h.outcome, h.producer_service,
+        h.attempts, h.consumer_group is null and h.attempts > 1 and not list_contains(h.findings, 'duplicate_delivery')
+            as is_apart,
         coalesce(h.consumer_service, h.attempt_spans[1].service) as consumer_service,
         coalesce(h.consumer_group, h.consumer_service, h.attempt_spans[1].service) as consumer_group,
         coalesce(h.consumer_start_unix_nano, h.producer_start_unix_nano) as at_unix_nano,
@@ -29,6 +31,7 @@ with listed as (
     select *, 'consumer_span_missing' from listed where outcome = 'unobserved'
 ), found as (
     select code, chain_id, correlation_id, destination, at_unix_nano, producer, consumer,
+        attempts, is_apart and code = 'ambiguous' as is_apart,
         case when is_send then producer_service else consumer_service end as service,
         case when not is_send then consumer_group end as consumer_group
     from (select *, code in ('send_failed', 'duplicate_send') as is_send from coded)
