@@ -1,11 +1,13 @@
 """A verdict from chains in memory, of which more may come at any moment: only what the spans themselves prove.
 
 The same `evaluate` as everywhere, told that nothing is known of what else there may be. So an absence never fails, and
-no pass rests on one; whatever depends on completeness comes out inconclusive, and is left to `check_store`.
+no pass rests on one; whatever depends on completeness comes out inconclusive, and is left to `check_store`. That a
+message was received is no pass either as long as its handling may still be told of: it may end late, or in an error.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from tracecheck.chains.surroundings import Surroundings
 from tracecheck.check.across import following, together
@@ -13,7 +15,10 @@ from tracecheck.check.evaluate import evaluate
 from tracecheck.check.no_anchor import forbidden_elsewhere
 from tracecheck.check.store_check import basis_of, instances
 from tracecheck.expect import Expectation
-from tracecheck.model import Chain, CheckReport, Result, Verdict
+from tracecheck.model import Cause, Chain, CheckReport, Result, Verdict
+
+PROCESS_START = "process_start"
+"""Of a hop's consumer: a span that covers the handling says when (`Hop.consumer_instant`)."""
 
 Passed = dict[tuple[str, str], tuple[Chain, tuple[Result, ...]]]
 """By chain id and expectation: the chain that passed, and its results."""
@@ -55,7 +60,7 @@ def check_chains(
                 continue
             own = {span.key for span in chain.spans}
             wide = together(chain, others) if others else chain
-            opened = evaluate(wide, expectation, around, settle_ns=settle_ns, among=own)
+            opened = _unless_handled_later(wide, evaluate(wide, expectation, around, settle_ns=settle_ns, among=own))
             found += opened
             if opened and all(result.verdict is Verdict.PASS for result in opened):
                 passed[chain.chain_id, expectation.name] = (chain, opened)
@@ -69,3 +74,31 @@ def check_chains(
         as_of_unix_nano=now_unix_nano,
         matched=any(result.chain_id is not None or result.findings for result in results),
     )
+
+
+def _unless_handled_later(chain: Chain, results: tuple[Result, ...]) -> tuple[Result, ...]:
+    """The same results; in doubt where a step is met by spans that only received, which come before their handling's.
+
+    None of those passes. What came too late after such a step may turn out to have been in time.
+    """
+    received = {
+        (brief.trace_id, brief.span_id)
+        for hop in chain.hops
+        if hop.consumer_instant not in (None, PROCESS_START)
+        for brief in hop.attempt_spans
+    }
+    return tuple(_in_doubt(result, received) for result in results) if received else results
+
+
+def _in_doubt(result: Result, received: set[tuple[str, str]]) -> Result:
+    open_steps = {
+        step.name for step in result.steps if any((brief.trace_id, brief.span_id) in received for brief in step.matched)
+    }
+    if not open_steps:
+        return result
+    findings = tuple(
+        replace(one, verdict=Verdict.INCONCLUSIVE) if one.code is Cause.LATE and open_steps - {one.step} else one
+        for one in result.findings
+    )
+    verdict = Verdict.merge([Verdict.INCONCLUSIVE, *(one.verdict for one in findings)])
+    return replace(result, verdict=verdict, findings=findings)
