@@ -7,7 +7,7 @@ import pytest
 from tests.check.ordering import QUIET, STEPS, Order, checked, group, only
 from tests.support.spans import Traces, absent
 from tracecheck.check import diagnose
-from tracecheck.expect import expect_chain, process, send
+from tracecheck.expect import expect_chain, process, send, span
 from tracecheck.expect.python import PolicyName
 from tracecheck.model import Cause, Verdict
 from tracecheck.report.sentences import explanation, open_first
@@ -111,3 +111,26 @@ def test_handlers_that_may_be_several_consumers_matter_if_one_failed_or_duplicat
     spec = expect_chain("order", steps=steps, duplicates={"deliveries": policy})
     finding = only(checked(story, spec))
     assert (finding.code, finding.verdict) == (Cause.AMBIGUOUS, verdict)
+
+
+@pytest.mark.parametrize(
+    ("told_by", "retried", "found"),
+    [("both", False, 1), ("sender", False, 1), ("nobody", False, 0), ("both", True, 1)],
+)
+def test_order_goes_by_the_key_that_either_side_tells_and_by_the_attempt_that_decided(
+    told_by: str, retried: bool, found: int
+) -> None:
+    story = Order()
+    root = story.span("checkout", "root", at_ms=0)
+    keys = {"both": ("k", "k"), "sender": ("k", None), "nobody": (None, None)}[told_by]
+    first, second = (
+        story.send("checkout", "orders", under=root, at_ms=at, partition="0", offset=at, key=keys[0]) for at in (1, 2)
+    )
+    at = {"partition": "0", "key": keys[1]}
+    if retried:
+        story.process("billing", "orders", of=first, at_ms=5, offset=1, error="busy", **at)
+    story.process("billing", "orders", of=second, at_ms=10, offset=2, **at)
+    story.process("billing", "orders", of=first, at_ms=20, offset=1, **at)
+    steps = {"root": span("root"), "charged": process("orders", group="billing", after="root")}
+    codes = [one.code for one in checked(story, expect_chain("order", steps=steps)).findings]
+    assert codes == [Cause.OUT_OF_ORDER] * found

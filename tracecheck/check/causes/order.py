@@ -4,9 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from itertools import pairwise
 
-from tracecheck.check.index import Key, Unit, leading_to
+from tracecheck.check.index import Key, Unit, key_of, leading_to
 from tracecheck.check.scene import Case, Scene, StepState, finding, message_name
-from tracecheck.model import Cause, Finding, Verdict
+from tracecheck.model import Cause, Finding, SpanBrief, Verdict
 
 
 def before_its_cause(case: Case) -> Finding | None:
@@ -25,7 +25,8 @@ def before_its_cause(case: Case) -> Finding | None:
 
 
 def against_offsets(scene: Scene, states: Mapping[str, StepState]) -> list[Finding]:
-    """Deliveries of one key, partition and group that began against the order of their offsets, among the steps met."""
+    """Deliveries of one key, partition and group that were handled against the order of their offsets, among the steps
+    met: by when the attempts that decided began, for one that failed and was tried again later has been overtaken."""
     delivered = [
         (name, unit, unit.hop)
         for name, state in states.items()
@@ -39,21 +40,32 @@ def against_offsets(scene: Scene, states: Mapping[str, StepState]) -> list[Findi
         if several[hop.system, unit.destination, unit.group] < 2 or unit.keys in taken:
             continue
         taken.add(unit.keys)
-        span = scene.index.spans.get(unit.keys[0])
-        key = span.messaging.key if span and span.messaging else None
+        key = _key(scene, unit)
         if key is not None and hop.offset is not None:
             lanes[hop.system, unit.destination, hop.partition, unit.group, key].append((hop.offset, name, unit))
     found: list[Finding] = []
     for deliveries in lanes.values():
-        deliveries.sort(key=lambda one: one[2].start_unix_nano)
+        deliveries.sort(key=lambda one: _decided(one[2]).start_unix_nano)
         for (offset, _, first), (later_offset, name, second) in pairwise(deliveries):
             if later_offset < offset:
                 found.append(_against(scene, name, first, second))
     return found
 
 
+def _key(scene: Scene, unit: Unit) -> str | None:
+    """The message's key, as its consumer says it, else its sender: many clients tell it on one side only."""
+    sent = () if unit.producer is None else (key_of(unit.producer),)
+    spans = (scene.index.spans.get(key) for key in (*unit.keys, *sent))
+    said = (span.messaging.key for span in spans if span is not None and span.messaging is not None)
+    return next((key for key in said if key is not None), None)
+
+
+def _decided(unit: Unit) -> SpanBrief:
+    return unit.succeeded or unit.briefs[-1]
+
+
 def _against(scene: Scene, step: str, first: Unit, second: Unit) -> Finding:
-    names = f"{message_name(first.briefs[0])} was handled before {message_name(second.briefs[0])}, same key"
+    names = f"{message_name(_decided(first))} was handled before {message_name(_decided(second))}, same key"
     return finding(
         scene,
         Cause.OUT_OF_ORDER,
@@ -62,8 +74,8 @@ def _against(scene: Scene, step: str, first: Unit, second: Unit) -> Finding:
         service=second.service,
         destination=second.destination,
         consumer_group=second.group,
-        span=second.briefs[0],
-        last_good=first.briefs[0],
+        span=_decided(second),
+        last_good=_decided(first),
         expected="one key of one partition handled in the order of its offsets",
         evidence=(names,),
     )
