@@ -179,7 +179,10 @@ class Evidence(StrEnum):
     @property
     def rank(self) -> int:
         """0 for the strongest, growing with weakness."""
-        return list(Evidence).index(self)
+        return _EVIDENCE_RANKS[self]
+
+
+_EVIDENCE_RANKS = {evidence: rank for rank, evidence in enumerate(Evidence)}
 
 
 class Outcome(StrEnum):
@@ -373,7 +376,10 @@ class Basis(StrEnum):
     @property
     def rank(self) -> int:
         """0 for the strongest, growing with weakness."""
-        return list(Basis).index(self)
+        return _BASIS_RANKS[self]
+
+
+_BASIS_RANKS = {basis: rank for rank, basis in enumerate(Basis)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
