@@ -11,9 +11,10 @@ from tracecheck.store.spans import read_spans
 FAR_NS = 10 * conflicts.LOOK_AROUND_NS
 
 
-@pytest.fixture
-def store(monkeypatch):
+@pytest.fixture(params=[0, conflicts.FEW_TRACES], ids=["of many traces", "of few traces"])
+def store(request, monkeypatch):
     monkeypatch.setattr(conflicts, "COMPARE_ALL_ROWS", 3)
+    monkeypatch.setattr(conflicts, "FEW_TRACES", request.param)
     with open_store(":memory:") as opened:
         opened.append([a_span(start_unix_nano=START + n) for n in range(3)])
         yield opened
