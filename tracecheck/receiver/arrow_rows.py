@@ -18,7 +18,7 @@ def arrow_rows(columns: dict[str, Buffers], rows: int, operations: tuple[str, ..
     """The table of the `rows` that a decoder's `columns()` hold. It looks into the decoder's memory: use it up, or copy
     it, before the decoder goes on.
 
-    What follows from the resource is written once per resource and only pointed to by the rows.
+    What follows from the resource is written once per resource and only pointed to by the rows, as key lists are.
     """
     build = _Builder(columns, rows, operations)
     return pa.table([build.column(field) for field in _SCHEMA], names=_SCHEMA.names)
@@ -30,6 +30,8 @@ class _Builder:
         self._rows = rows
         self._special: dict[str, Callable[[], Array]] = {
             "operation": lambda: self._operation(operations),
+            "attr_keys": lambda: self._repeated("attr_keys"),
+            "attr_int_keys": lambda: self._repeated("attr_int_keys"),
             "attr_vals": lambda: self._list("attr_vals", pa.string(), "attr_vals.text"),
             "attr_ints": lambda: self._list("attr_ints", pa.int64(), "attr_ints.number"),
             "links": lambda: self._structs("links"),
@@ -54,11 +56,15 @@ class _Builder:
         indices = pa.Array.from_buffers(
             pa.int32(), self._rows, [_buffer(given), _buffer(self._columns["resource_index"][1])]
         )
+        return pa.DictionaryArray.from_arrays(indices, self._texts(name))
+
+    def _repeated(self, name: str) -> Array:
+        return pa.DictionaryArray.from_arrays(self._plain(name, pa.int32(), self._rows), self._texts(f"{name}.kept"))
+
+    def _texts(self, name: str) -> Array:
         _, ends, text = self._columns[name]
         size = len(ends or b"") // 4 - 1
-        return pa.DictionaryArray.from_arrays(
-            indices, pa.Array.from_buffers(pa.string(), size, [None, _buffer(ends), _buffer(text)])
-        )
+        return pa.Array.from_buffers(pa.string(), size, [None, _buffer(ends), _buffer(text)])
 
     def _list(self, name: str, kind: pa.DataType, elements: str) -> Array:
         return self._listed(name, self._plain(elements, kind, self._size(name)))

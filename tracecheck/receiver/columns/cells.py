@@ -47,6 +47,55 @@ class Texts:
         return self.given.put(given)
 
 
+RECENT = cython.declare(cython.int, 1024)
+
+
+@cython.final
+@cython.cclass
+class Repeated:
+    """Texts of which most have been there before, or NULL: each is kept once, and the cells say which one it is.
+
+    One that hashes like a later one may be forgotten and kept again; so no text costs more than one comparison.
+    """
+
+    kept: Texts
+    text: Bytes
+    which: Ints
+    given: Bits
+    recent: Ints
+
+    def __init__(self, work: Bytes) -> None:
+        self.kept = Texts(work)
+        self.kept.ends.put(0)  # the first one is empty, for NULL to point to
+        self.text = self.kept.text
+        self.which = Ints()
+        self.given = Bits()
+        self.recent = Ints(*[0] * RECENT)
+
+    @cython.cfunc
+    @cython.nogil
+    def close(self, hashed: cython.ulonglong, given: cython.bint) -> cython.int:
+        """Ends one cell: what was put into `text` since the last one, which hashes so, or NULL."""
+        last: cython.Py_ssize_t = self.kept.ends.size - 1
+        start: cython.Py_ssize_t = self.kept.ends.view[last]
+        length: cython.Py_ssize_t = self.text.size - start
+        place: cython.Py_ssize_t = (hashed ^ (hashed >> 10)) & (RECENT - 1)
+        known: cython.Py_ssize_t = self.recent.view[place]
+        self.given.put(given)
+        if not given:
+            return self.which.put(0)
+        # What was kept may have been taken back since.
+        if known < last and self.kept.ends.view[known + 1] - self.kept.ends.view[known] == length:
+            if self.text.repeats(self.kept.ends.view[known], start, length):
+                self.text.size = start
+                return self.which.put(known)
+        if self.text.size > INT32_LIMIT:
+            return refuse(TOO_MUCH)
+        self.kept.ends.put(self.text.size)
+        self.recent.view[place] = last
+        return self.which.put(last)
+
+
 @cython.final
 @cython.cclass
 class Numbers:

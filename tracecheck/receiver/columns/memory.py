@@ -133,6 +133,19 @@ class Bytes(Column):
 
     @cython.cfunc
     @cython.nogil
+    def repeats(self, one: cython.Py_ssize_t, other: cython.Py_ssize_t, length: cython.Py_ssize_t) -> cython.int:
+        """Whether two ranges are equal."""
+        touched: cython.int
+        if length <= 0:
+            return 1
+        if cython.compiled:
+            touched = self.view[one + length - 1] + self.view[other + length - 1]
+            return memcmp(cython.address(self.view[one]), cython.address(self.view[other]), length) == 0
+        else:
+            return int(self.view[one : one + length] == self.view[other : other + length])
+
+    @cython.cfunc
+    @cython.nogil
     def is_after(
         self,
         one: cython.Py_ssize_t,

@@ -40,9 +40,13 @@ class Packed:
         size: cython.Py_ssize_t = self.items.size
         before: cython.Py_ssize_t = self.columns.attr_texts.ends.size
         ints_before: cython.Py_ssize_t = self.columns.attr_numbers.size
+        key: cython.longlong
+        hashed: cython.ulonglong = 0
+        ints_hashed: cython.ulonglong = 0
         for item in range(size):
-            if self.keys.flags.view[self.items.key.view[item]] & IS_ODD:
-                self.items.add(self.items.key.view[item], 0, 0)
+            key = self.items.key.view[item]
+            if self.keys.flags.view[key] & IS_ODD:
+                self.items.add(key, 0, 0)
                 self.items.key_start.view[self.items.size - 1] = self.items.key_start.view[item]
                 self.items.key_length.view[self.items.size - 1] = self.items.key_length.view[item]
                 self.items.replace(self.items.size - 1, item)
@@ -51,11 +55,13 @@ class Packed:
             a = self.items.a.view[item]
             b = self.items.b.view[item]
             if kind == INT:
+                ints_hashed = 31 * ints_hashed + key
                 if self.columns.attr_numbers.size > ints_before:
                     self.columns.attr_int_keys.text.put(0x1F)
                 self.columns.attr_int_keys.text.copy(self.items.key_start.view[item], self.items.key_length.view[item])
                 self.columns.attr_numbers.put(a)
                 continue
+            hashed = 31 * hashed + key
             if self.columns.attr_texts.ends.size > before:
                 self.columns.attr_keys.text.put(0x1F)
             self.columns.attr_keys.text.copy(self.items.key_start.view[item], self.items.key_length.view[item])
@@ -88,9 +94,9 @@ class Packed:
             self.json.put_items(size)
             self.columns.attr_texts.move(self.out)
             self.items.shrink(size)
-        self.columns.attr_keys.close(self.columns.attr_texts.ends.size > before)
+        self.columns.attr_keys.close(hashed, self.columns.attr_texts.ends.size > before)
         self.columns.attr_vals.given.put(self.columns.attr_texts.ends.size > before)
         self.columns.attr_vals.ends.put(self.columns.attr_texts.ends.size - 1)
-        self.columns.attr_int_keys.close(self.columns.attr_numbers.size > ints_before)
+        self.columns.attr_int_keys.close(ints_hashed, self.columns.attr_numbers.size > ints_before)
         self.columns.attr_ints.given.put(self.columns.attr_numbers.size > ints_before)
         return self.columns.attr_ints.ends.put(self.columns.attr_numbers.size)

@@ -1,7 +1,7 @@
 """The columns that are written: those of spans, of their links and events, and of the resources they point to."""
 
 from tracecheck.receiver import _nocython as cython
-from tracecheck.receiver.columns.cells import Lists, Numbers, SmallNumbers, Texts
+from tracecheck.receiver.columns.cells import Lists, Numbers, Repeated, SmallNumbers, Texts
 from tracecheck.receiver.columns.lists import Bits, Ints, Longs
 from tracecheck.receiver.columns.memory import Bytes, Column
 
@@ -51,6 +51,13 @@ class Shelf:
         """Texts, or NULL."""
         column: Texts = Texts(self.work)
         self.keep(name, column.given, column.ends, column.text)
+        return column
+
+    def repeated(self, name: str) -> Repeated:
+        """Texts that occur again and again, or NULL: which ones, and by `<name>.kept` the texts."""
+        column: Repeated = Repeated(self.work)
+        self.keep(name, column.given, column.which)
+        self.keep(f"{name}.kept", None, column.kept.ends, column.kept.text)
         return column
 
     def numbers(self, name: str) -> Numbers:
@@ -131,10 +138,10 @@ class SpanColumns:
     attempt: SmallNumbers
     retry_of: Texts
     tombstone: Bits
-    attr_keys: Texts
+    attr_keys: Repeated
     attr_vals: Lists
     attr_texts: Texts
-    attr_int_keys: Texts
+    attr_int_keys: Repeated
     attr_ints: Lists
     attr_numbers: Longs
     dropped_attributes_count: Ints
@@ -177,10 +184,10 @@ class SpanColumns:
         self.attempt = shelf.small_numbers("attempt")
         self.retry_of = shelf.texts("retry_of")
         self.tombstone = shelf.booleans("tombstone")
-        self.attr_keys = shelf.texts("attr_keys")
+        self.attr_keys = shelf.repeated("attr_keys")
         self.attr_vals = shelf.lists("attr_vals")
         self.attr_texts = shelf.texts("attr_vals.text")
-        self.attr_int_keys = shelf.texts("attr_int_keys")
+        self.attr_int_keys = shelf.repeated("attr_int_keys")
         self.attr_ints = shelf.lists("attr_ints")
         self.attr_numbers = shelf.longs("attr_ints.number")
         self.dropped_attributes_count = shelf.ints("dropped_attributes_count")
