@@ -2,7 +2,7 @@
 
 A million spans are stored and refreshed once; then spans, chains, hops, messages and edges are doubled under new
 numbers and ids until there are SPANS. What storing and building them takes is measured elsewhere
-numbers and ids until there are SPANS. What storing and building them takes is measured elsewhere
+(`load_hundred_million`, `bench_analysis`). At each size the sift is timed, and the whole check with the one in a hundred
 chains that fail, each with its findings. A hundred million take some 10 GB on disk.
 """
 
@@ -63,8 +63,8 @@ def main(spans: int, path: Path) -> None:
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_024**2
             print(
                 f"{held:>12,} spans: sift {sifting.cpu:.2f} s CPU, {sifting.wall:.2f} s; "
-                f"whole check {checking.cpu:.2f} s CPU, {checking.wall:.2f} s; {passed:,} chains pass, {others:,} fail; "
-                f"{held / checking.cpu / 1e6:.1f} M spans/s; peak memory {peak:.1f} GiB",
+                f"whole check {checking.cpu:.2f} s CPU, {checking.wall:.2f} s; {passed:,} chains pass, "
+                f"{others:,} fail; {held / checking.cpu / 1e6:.1f} M spans/s; peak memory {peak:.1f} GiB",
                 flush=True,
             )
             del report
