@@ -22,4 +22,6 @@ def by_trace(batch: pa.Table) -> pa.Table:
     places = ids.dictionary_encode().indices  # numbered as they first occur
     if not pc.any(pc.less(places[1:], places[:-1])).as_py():
         return batch
-    return batch.take(pc.sort_indices(places))  # stable
+    # The sort is stable. Arrow's own allocator would give the copy's memory back and take it anew, zeroed, for each
+    # batch; the system's keeps it.
+    return pc.take(batch, pc.sort_indices(places), memory_pool=pa.system_memory_pool())
