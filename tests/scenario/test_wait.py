@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.spans import Traces
+from tracecheck.chains import refresh
 from tracecheck.expect import Expectation, expect_chain, process, send
 from tracecheck.model import Cause, CheckReport, Span, Verdict
 from tracecheck.scenario.wait import wait_for
@@ -97,3 +98,46 @@ def test_a_wait_for_nothing_ends_at_its_deadline_and_matched_nothing(store: Stor
     report = wait_for(store, [order()], run_id=RUN, timeout_s=0.05)
     assert not report.matched
     assert report.verdict is not Verdict.PASS
+
+
+def test_a_settled_chain_is_answered_from_the_tables_without_waiting(store: Store):
+    traces, placed = placed_now()
+    charged = traces.process("billing", "orders", of=placed, group="billing")
+    store.append([placed, charged])
+    refresh(store)
+
+    class Asleep:
+        """The store, with nobody to wait for."""
+
+        def __getattr__(self, name: str) -> object:
+            assert name not in ("wait", "listen")
+            return getattr(store, name)
+
+    for name in (":".join(placed.key), placed.trace_id):
+        report = wait_for(Asleep(), [order()], needle=name, timeout_s=LONG_S)  # type: ignore[arg-type]
+        assert (report.verdict, len(report.results)) == (Verdict.PASS, 1)
+
+
+def test_a_stored_chain_that_proves_nothing_yet_is_waited_for(store: Store):
+    traces, placed = placed_now()
+    store.append([placed])
+    refresh(store)
+    asked = threading.Event()
+
+    class Watched:
+        """The store, telling when the wait has begun to listen."""
+
+        def __getattr__(self, name: str) -> object:
+            if name == "wait":
+                asked.set()
+            return getattr(store, name)
+
+    def charge_once_awaited() -> None:
+        assert asked.wait(LONG_S)
+        store.append([traces.process("billing", "orders", of=placed, group="billing")])
+
+    charging = threading.Thread(target=charge_once_awaited)
+    charging.start()
+    report = wait_for(Watched(), [order()], needle=":".join(placed.key), timeout_s=LONG_S)  # type: ignore[arg-type]
+    charging.join()
+    assert report.verdict is Verdict.PASS

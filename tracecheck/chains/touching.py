@@ -19,7 +19,7 @@ Token = bytes | str | tuple[str, str, int]
 NAMED, CORRELATED, OF_RUN = "n", "c", "r"
 
 NAME = """
-    hex_trace_id(trace_id) = split_part($value, ':', 1) or correlation_id = $value or run_id = $value
+    trace_id = try_cast(split_part($value, ':', 1) as uuid) or correlation_id = $value or run_id = $value
         or message_id = $value or event_id = $value
 """
 """A span bears the id `$value` (of a chain: it is in the trace of its origin)."""
@@ -46,8 +46,10 @@ RECENT = """
             partition_id := l.partition_id, message_offset := l.message_offset)) as links,
         message_id, event_id, correlation_id, run_id, destination, partition_id, message_offset
     from span_rows
-    where ingested_unix_nano >= (select max(ingested_unix_nano) from span_rows) - $look_back
-    order by ingest_number desc limit $most
+    where rowid in (
+        select rowid from span_rows
+        where ingested_unix_nano >= (select max(ingested_unix_nano) from span_rows) - $look_back
+        order by ingest_number desc limit $most)
 """
 
 MOST_RECENT = 100_000

@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 
-from tracecheck.chains import GroupPosition, quiet_for_ns
+from tracecheck.chains import GroupPosition, find, load_many, quiet_for_ns
 from tracecheck.chains.live import Watch, watching
 from tracecheck.check import check_store
+from tracecheck.check.across import fed_by
 from tracecheck.check.live import Passed, check_chains
 from tracecheck.config import DEFAULT_SETTLE_NS
 from tracecheck.expect import Expectation
@@ -21,6 +22,9 @@ from tracecheck.store import Store
 
 NS_PER_S = 1_000_000_000
 FOREVER = float("inf")
+MOST_AT_ONCE = 50
+"""Chains of one name that are read at once; more than a name has that is no prefix."""
+
 QUIET_MARGIN_S = 0.002
 """The store's clock counts in microseconds; looking a moment late beats looking a moment early and again."""
 
@@ -46,6 +50,10 @@ def wait_for(
     did not pass, and what it raises is raised.
     """
     deadline = time.monotonic() + timeout_s
+    if needle is not None and run_id is None and may_still_come:
+        stored = _as_stored(store, expectations, needle, settle_ns)
+        if _is_certain(stored, may_still_come=True):
+            return stored
     watched = watching(store, run_id=run_id, name=needle) if may_still_come else nullcontext()
     with watched as watch, without_long_pauses():
         asking = _Asking(
@@ -73,6 +81,20 @@ def wait_for(
                 if is_over or _is_certain(report, may_still_come=may_still_come) or asking.is_pointless:
                     return report
             store.wait(generation, max(min(asking.due, deadline) - time.monotonic(), 0))
+
+
+def _as_stored(store: Store, expectations: Sequence[Expectation], needle: str, settle_ns: int | None) -> CheckReport:
+    """What the chains of that name prove as they stand in the tables: all that a settled one needs, read by its id."""
+    named = [needle] if ":" in needle else find(store, needle)
+    chains = list(load_many(store, named)) if len(named) <= MOST_AT_ONCE else []
+    feed_others = any(fed_by(store, [chain.chain_id for chain in chains]).values())
+    return check_chains(
+        [] if feed_others else chains,
+        expectations,
+        concerns=lambda _: True,
+        now_unix_nano=time.time_ns(),
+        settle_ns=settle_ns,
+    )
 
 
 class _Glance:
