@@ -334,7 +334,7 @@ def test_a_step_that_later_ones_prove_has_only_lost_its_span() -> None:
         Cause.CONSUMER_SPAN_MISSING,
         Verdict.FAIL,
     )
-    assert finding.detail == {"proved_by": "goods"}
+    assert finding.detail == {"proved_by": "goods", "did": "handled it"}
     assert finding.evidence[0] == "reservations[0]@7 was handled by shipping after it (goods)"
 
 

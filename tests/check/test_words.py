@@ -134,3 +134,19 @@ def test_order_goes_by_the_key_that_either_side_tells_and_by_the_attempt_that_de
     steps = {"root": span("root"), "charged": process("orders", group="billing", after="root")}
     codes = [one.code for one in checked(story, expect_chain("order", steps=steps)).findings]
     assert codes == [Cause.OUT_OF_ORDER] * found
+
+
+def test_of_a_send_that_is_missing_it_is_said_that_it_was_sent() -> None:
+    story = Order()
+    story.placed = story.send("checkout", "orders", at_ms=1)
+    charged = story.process("billing", "orders", of=story.placed, at_ms=10, took_ms=20)
+    paid = story.send("billing", "payments", under=charged, at_ms=12)
+    story.process("mailer", "payments", of=paid, at_ms=40)
+    story.lose(paid)
+    steps = {name: STEPS[name] for name in ("placed", "charged")} | {
+        "paid": send("payments", service="billing", after="charged"),
+        "mailed": process("payments", group="mailer", after="paid"),
+    }
+    finding = only(checked(story, expect_chain("order", steps=steps)))
+    assert (finding.step, finding.code) == ("paid", Cause.CONSUMER_SPAN_MISSING)
+    assert explanation(finding).startswith("billing sent it, as later steps prove")

@@ -2,6 +2,7 @@
 
 from tracecheck.chains.surroundings import Surroundings
 from tracecheck.check.causes import shape
+from tracecheck.check.causes.span_missing import DID
 from tracecheck.check.index import Index, Unit, brief_of
 from tracecheck.check.match import describe_pattern, matching
 from tracecheck.check.scene import looked_in
@@ -56,7 +57,7 @@ def _lost(index: Index, expectation: Expectation, basis: Completeness, lost: Spa
         ),
         span=brief_of(lost),
         completeness=basis,
-        detail={"proved_by": step.name},
+        detail={"proved_by": step.name, "did": DID[anchor.pattern.role]},
     )
 
 

@@ -217,7 +217,8 @@ def _processing_failed(finding: Finding) -> str:
 
 def _proof(finding: Finding) -> str:
     by_broker = _detail(finding, "proved_by") == "the broker"
-    return "has gone past it, says the broker" if by_broker else "handled it, as later steps prove"
+    did = _detail(finding, "did") or "handled it"
+    return "has gone past it, says the broker" if by_broker else f"{did}, as later steps prove"
 
 
 def _detail(finding: Finding, name: str) -> str:

@@ -10,6 +10,10 @@ from tracecheck.expect import Role, Step, in_causal_order
 from tracecheck.model import Cause, Finding
 
 
+DID = {Role.SEND: "sent it", Role.PROCESS: "handled it", Role.SPAN: "did it", Role.CALL: "made the call"}
+"""What the span that is missing would have shown."""
+
+
 def consumer_span_missing(case: Case) -> Finding | None:
     """Fails where the absence of the span is a fact (no instrumentation, sampled out); else it stays inconclusive."""
     proof = _proof(case)
@@ -31,7 +35,7 @@ def consumer_span_missing(case: Case) -> Finding | None:
         last_good=sent or case.last_good,
         waited_ns=case.waited_ns(),
         evidence=tuple(facts),
-        detail={"proved_by": step.name},
+        detail={"proved_by": step.name, "did": DID[case.pattern.role]},
     )
     groups = scene.groups(case.pattern)
     basis = of_group(scene.surroundings, scene.completeness, (), case.services, sent if groups else None)
