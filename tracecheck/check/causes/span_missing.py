@@ -9,7 +9,6 @@ from tracecheck.check.verdict import if_absent
 from tracecheck.expect import Role, Step, in_causal_order
 from tracecheck.model import Cause, Finding
 
-
 DID = {Role.SEND: "sent it", Role.PROCESS: "handled it", Role.SPAN: "did it", Role.CALL: "made the call"}
 """What the span that is missing would have shown."""
 
