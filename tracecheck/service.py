@@ -13,11 +13,11 @@ from functools import partial
 from types import TracebackType
 
 from tracecheck.api import api_app
+from tracecheck.api.listener import HttpListener
 from tracecheck.chains import refresh
 from tracecheck.config import Endpoints, Listen, is_loopback
 from tracecheck.errors import TracecheckError
 from tracecheck.receiver import Counters, ReceiverOptions, start_receiver
-from tracecheck.receiver.http_listener import HttpListener
 from tracecheck.receiver.ports import url_host
 from tracecheck.store import Retention, Store, open_store, vacuum
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tracecheck.api import api_app
-from tracecheck.receiver.http_listener import HttpListener
+from tracecheck.api.listener import HttpListener
 from tracecheck.store import Store
 
 

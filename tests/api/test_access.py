@@ -12,10 +12,10 @@ import pytest
 
 from tests.support.authority import Authority
 from tracecheck.api import api_app
+from tracecheck.api.listener import HttpListener
 from tracecheck.errors import EnvironmentFault, StoreUnavailable, UsageError
 from tracecheck.notebook import open_notebook
 from tracecheck.receiver import Security
-from tracecheck.receiver.http_listener import HttpListener
 from tracecheck.store import Store, open_store
 from tracecheck.store.access import Access
 
