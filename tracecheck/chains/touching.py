@@ -19,25 +19,37 @@ Token = bytes | str | tuple[str, str, int]
 NAMED, CORRELATED, OF_RUN = "n", "c", "r"
 
 NAME = """
-    trace_id = try_cast(split_part($value, ':', 1) as uuid) or correlation_id = $value or run_id = $value
-        or message_id = $value or event_id = $value
+    rowid in (
+        select rowid from span_rows where trace_id = try_cast(split_part($value, ':', 1) as uuid)
+        union all select rowid from span_rows where correlation_id = $value or run_id = $value
+        union all select rowid from span_rows where message_id = $value or event_id = $value)
 """
 """A span bears the id `$value` (of a chain: it is in the trace of its origin)."""
 
-TOUCHING = """
-    trace_id in (select unnest($traces::uuid[]))
-    or (len(links) > 0 and list_has_any(list_transform(links, lambda l: l.trace_id), $traces::uuid[]))
-    or message_id in (select unnest($names::varchar[])) or event_id in (select unnest($names::varchar[]))
-    or (len(links) > 0 and list_has_any(list_transform(links, lambda l: l.message_id), $names::varchar[]))
-    or correlation_id in (select unnest($correlations::varchar[]))
-    or (message_offset in (select unnest($offsets::bigint[]))
-        and struct_pack(d := coalesce(destination, ''), p := partition_id, o := message_offset)
-            in (select unnest($positions::struct(d varchar, p varchar, o bigint)[])))
-    or (len(links) > 0 and list_has_any(
-        list_transform(links, lambda l: struct_pack(
-            d := coalesce(destination, ''), p := l.partition_id, o := l.message_offset)),
-        $positions::struct(d varchar, p varchar, o bigint)[]))
-"""
+TOUCHING = {
+    "traces": (
+        "trace_id in (select unnest($traces::uuid[]))",
+        "len(links) > 0 and list_has_any(list_transform(links, lambda l: l.trace_id), $traces::uuid[])",
+    ),
+    "names": (
+        "message_id in (select unnest($names::varchar[]))",
+        "event_id in (select unnest($names::varchar[]))",
+        "len(links) > 0 and list_has_any(list_transform(links, lambda l: l.message_id), $names::varchar[])",
+    ),
+    "correlations": ("correlation_id in (select unnest($correlations::varchar[]))",),
+    "positions": (
+        """message_offset in (
+                select p.o from (select unnest($positions::struct(d varchar, p varchar, o bigint)[]) as p))
+            and struct_pack(d := coalesce(destination, ''), p := partition_id, o := message_offset)
+                in (select unnest($positions::struct(d varchar, p varchar, o bigint)[]))""",
+        """len(links) > 0 and list_has_any(
+            list_transform(links, lambda l: struct_pack(
+                d := coalesce(destination, ''), p := l.partition_id, o := l.message_offset)),
+            $positions::struct(d varchar, p varchar, o bigint)[])""",
+    ),
+}
+"""By the sort of tokens: a span shares one of them. Each condition is a look through a column or two of all spans, so
+only what is asked for; all in one `or` would have every column read for every span."""
 
 RECENT = """
     select unhex(hex_trace_id(trace_id)) as trace_id,
@@ -118,18 +130,15 @@ def _texts(column: pa.Array, mark: str, places: Sequence[int]) -> Iterator[tuple
 def stored_touching(store: Reader, tokens: Iterable[Token]) -> list[Span]:
     """The stored spans that share any of the tokens."""
     tokens = list(tokens)
-    positions = sorted(token for token in tokens if isinstance(token, tuple))
-    return read_spans(
-        store,
-        TOUCHING,
-        {
-            "traces": [str(UUID(bytes=token)) for token in tokens if isinstance(token, bytes)],
-            "names": _behind(NAMED, tokens),
-            "correlations": _behind(CORRELATED, tokens),
-            "offsets": sorted({offset for _, _, offset in positions}),
-            "positions": [{"d": place[0], "p": place[1], "o": place[2]} for place in positions],
-        },
-    )
+    sorts: dict[str, list[object]] = {
+        "traces": [str(UUID(bytes=token)) for token in tokens if isinstance(token, bytes)],
+        "names": [*_behind(NAMED, tokens)],
+        "correlations": [*_behind(CORRELATED, tokens)],
+        "positions": [dict(zip("dpo", token, strict=True)) for token in tokens if isinstance(token, tuple)],
+    }
+    asked = {sort: values for sort, values in sorts.items() if values}
+    looks = [f"select rowid from span_rows where {one}" for sort in asked for one in TOUCHING[sort]]  # noqa: S608 - ours
+    return read_spans(store, f"rowid in ({' union all '.join(looks)})", asked) if asked else []
 
 
 def recent_tokens(store: Reader, look_back_ns: int) -> set[Token]:
