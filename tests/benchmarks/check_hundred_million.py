@@ -2,8 +2,8 @@
 
 A million spans are stored and refreshed once; then spans, chains, hops, messages and edges are doubled under new
 numbers and ids until there are SPANS. What storing and building them takes is measured elsewhere
-(`load_hundred_million`, `bench_analysis`). At each size the sift is timed, and the whole check with the one in a hundred
-chains that fail, each with its findings. A hundred million take some 10 GB on disk.
+(`load_hundred_million`, `bench_analysis`). At each size the sift is timed, and the whole check with one in a hundred
+chains failing, each with its findings. A hundred million take some 10 GB on disk.
 """
 
 # ruff: noqa: T201 - a benchmark prints

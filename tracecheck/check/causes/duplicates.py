@@ -95,7 +95,7 @@ def _effects(case: Case, units: tuple[Unit, ...], verdict: Verdict) -> list[Find
 
 
 def _own_spans(case: Case, units: tuple[Unit, ...]) -> list[tuple[str, str]]:
-    """The units' spans and all below them that no message edge separates, by start."""
+    """The units' spans and all below them that no message edge separates, as far as they have events; by start."""
     index = case.scene.index
     waiting = [key for unit in units if unit.role is not Role.SEND for key in unit.keys if key in index.spans]
     seen = set(waiting)
@@ -104,7 +104,8 @@ def _own_spans(case: Case, units: tuple[Unit, ...]) -> list[tuple[str, str]]:
             if not is_message and effect not in seen and effect in index.spans:
                 seen.add(effect)
                 waiting.append(effect)
-    return sorted(seen, key=lambda key: (index.spans[key].start_unix_nano, key))
+    telling = [key for key in seen if index.spans[key].events]
+    return sorted(telling, key=lambda key: (index.spans[key].start_unix_nano, key))
 
 
 def _verdict(policy: Policy) -> Verdict:
