@@ -111,7 +111,7 @@ def copies(random: Random, spans: Sequence[Span], many: int, jitter_ns: int) -> 
                 start_unix_nano=span.start_unix_nano + shift,
                 end_unix_nano=span.end_unix_nano + shift + random.choice([0, random.randint(0, jitter_ns)]),
                 correlation_id=span.correlation_id and f"{span.correlation_id}/{copy}",
-                instance=random.choice([span.instance, "another"]),
+                instance=random.choice([span.instance or "one", "another"]),
                 links=tuple(
                     replace(
                         link,
@@ -140,7 +140,7 @@ def test_copies_of_random_graphs_have_the_results_they_have_alone(store: Store, 
         for graph in graphs
         for expectation in expectations_of(random, graph)
     )
-    assert some > 15
+    assert some > 3
     assert sum(count for count in settled if count > 1) > some / 4
 
 
