@@ -99,10 +99,9 @@ def _basis(case: Case, unit: Unit) -> Completeness:
 
 def _around(case: Case, unit: Unit) -> SpanBrief | None:
     """The span around a send, as the last good one of an anchor that failed."""
-    for edge in case.scene.index.causes.get(unit.keys[-1], ()):
-        if (span := case.scene.index.spans.get(edge.cause)) is not None:
-            return brief_of(span)
-    return None
+    causes = sorted(edge.cause for edge in case.scene.index.causes.get(unit.keys[-1], ()))
+    spans = (case.scene.index.spans.get(cause) for cause in causes)
+    return next((brief_of(span) for span in spans if span is not None), None)
 
 
 def _length(brief: SpanBrief) -> str:
