@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.spans import Traces
-from tracecheck.chains import refresh
+from tracecheck.chains import load, refresh
+from tracecheck.check import check_store
 from tracecheck.expect import Expectation, expect_chain, process, send
 from tracecheck.model import Cause, CheckReport, Span, Verdict
 from tracecheck.scenario.wait import wait_for
@@ -33,6 +34,18 @@ def order(*, within: str | None = None, settle: str = "10ms") -> Expectation:
 def placed_now() -> tuple[Traces, Span]:
     traces = Traces(run_id=RUN, start_unix_nano=time.time_ns())
     return traces, traces.send("checkout", "orders")
+
+
+def unawaited(store: Store) -> Store:
+    """The store, on which nobody may wait."""
+
+    class Unawaited:
+        def __getattr__(self, name: str) -> object:
+            assert name not in ("wait", "listen")
+            return getattr(store, name)
+
+    found: Store = Unawaited()  # type: ignore[assignment]
+    return found
 
 
 def codes(report: CheckReport) -> list[Cause]:
@@ -106,16 +119,25 @@ def test_a_settled_chain_is_answered_from_the_tables_without_waiting(store: Stor
     store.append([placed, charged])
     refresh(store)
 
-    class Asleep:
-        """The store, with nobody to wait for."""
-
-        def __getattr__(self, name: str) -> object:
-            assert name not in ("wait", "listen")
-            return getattr(store, name)
-
     for name in (":".join(placed.key), placed.trace_id):
-        report = wait_for(Asleep(), [order()], needle=name, timeout_s=LONG_S)  # type: ignore[arg-type]
+        report = wait_for(unawaited(store), [order()], needle=name, timeout_s=LONG_S)
         assert (report.verdict, len(report.results)) == (Verdict.PASS, 1)
+
+
+def test_a_settled_chain_is_followed_across_a_batch(store: Store):
+    placed = [Traces(start_unix_nano=time.time_ns()).send("checkout", "orders") for _ in range(2)]
+    batch = Traces(start_unix_nano=time.time_ns())
+    polled = batch.process("billing", "orders", links=placed, group="billing", batch_count=2)
+    paid = batch.send("billing", "payments", under=polled)
+    store.append([*placed, polled, paid])
+    refresh(store)
+    steps = {"placed": send("orders"), "paid": send("payments", after="placed")}
+    needle = ":".join(placed[0].key)
+    assert paid.key not in {span.key for span in load(store, needle).spans}
+    report = wait_for(unawaited(store), [expect_chain("order", steps=steps)], needle=needle, timeout_s=LONG_S)
+    expected = check_store(store, [expect_chain("order", steps=steps)], needle=needle)
+    assert report.verdict is expected.verdict is Verdict.PASS
+    assert len(report.results) == 1
 
 
 def test_a_stored_chain_that_proves_nothing_yet_is_waited_for(store: Store):

@@ -12,7 +12,7 @@ from functools import partial
 from tracecheck.chains import GroupPosition, find, load_many, quiet_for_ns
 from tracecheck.chains.live import Watch, watching
 from tracecheck.check import check_store
-from tracecheck.check.across import fed_by
+from tracecheck.check.across import fed_by, following
 from tracecheck.check.live import Passed, check_chains
 from tracecheck.config import DEFAULT_SETTLE_NS
 from tracecheck.expect import Expectation
@@ -87,11 +87,13 @@ def _as_stored(store: Store, expectations: Sequence[Expectation], needle: str, s
     """What the chains of that name prove as they stand in the tables: all that a settled one needs, read by its id."""
     named = [needle] if ":" in needle else find(store, needle)
     chains = list(load_many(store, named)) if len(named) <= MOST_AT_ONCE else []
-    feed_others = any(fed_by(store, [chain.chain_id for chain in chains]).values())
+    chosen = {chain.chain_id for chain in chains}
+    fed = fed_by(store, sorted(chosen))
+    others = dict.fromkeys(other for chain_id in chosen for other in following(chain_id, fed) if other not in chosen)
     return check_chains(
-        [] if feed_others else chains,
+        [*chains, *load_many(store, list(others))],
         expectations,
-        concerns=lambda _: True,
+        concerns=lambda chain: chain.chain_id in chosen,
         now_unix_nano=time.time_ns(),
         settle_ns=settle_ns,
     )
