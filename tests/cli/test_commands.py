@@ -187,6 +187,19 @@ def test_sql_shows_maps_lists_and_bytes(tracecheck: Run) -> None:
     assert '{"a": 1}' in tracecheck("sql", query).out
 
 
+@pytest.mark.parametrize(
+    ("interval", "shown"),
+    [
+        ("to_seconds(90)", "PT90S"),
+        ("to_microseconds(-1500)", "PT-0.0015S"),
+        ("to_months(14) + to_days(3)", "P14M3D"),
+        ("to_days(0)", "PT0S"),
+    ],
+)
+def test_sql_shows_an_interval_as_one_text(tracecheck: Run, interval: str, shown: str) -> None:
+    assert json.loads(tracecheck("sql", f"select {interval}", "--output", "json").out)["rows"] == [[shown]]
+
+
 def test_import_prints_its_counts_and_says_problems_apart(tracecheck: Run, tmp_path: Path) -> None:
     good = {"traceId": "ab" * 16, "spanId": "cd" * 8, "name": "work", "startTimeUnixNano": "1", "endTimeUnixNano": "2"}
     bad = good | {"spanId": ""}

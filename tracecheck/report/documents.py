@@ -180,7 +180,8 @@ def rows(columns: Sequence[str], values: Iterable[Sequence[object]]) -> Document
 
 
 def plain(value: object) -> Any:
-    """A query's value as JSON knows it: bytes in base64, instants in ISO 8601, NaN and infinities as OTLP spells."""
+    """A query's value as JSON knows it: bytes in base64, instants and intervals in ISO 8601, NaN and infinities as OTLP
+    spells."""
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
@@ -193,9 +194,19 @@ def plain(value: object) -> Any:
         return int(value) if value == value.to_integral_value() else str(value)
     if isinstance(value, Mapping):
         return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "nanoseconds"):  # Arrow's interval
+        return _interval(*value)
     if isinstance(value, list | tuple):
         return [plain(entry) for entry in value]
     return str(value)
+
+
+def _interval(months: int, days: int, nanoseconds: int) -> str:
+    parts = [f"{months}M" if months else "", f"{days}D" if days else ""]
+    seconds = f"{Decimal(nanoseconds).scaleb(-9):f}"
+    if "." in seconds:
+        seconds = seconds.rstrip("0").rstrip(".")
+    return f"P{''.join(parts)}" + (f"T{seconds}S" if nanoseconds or not any(parts) else "")
 
 
 def _result(result: Result) -> Document:
