@@ -7,11 +7,12 @@ from random import Random
 import pytest
 
 from tests.benchmarks.many_orders import YAML, fill
-from tests.check.ordering import STEPS, Order
+from tests.check.ordering import QUIET, STEPS, Order
 from tests.check.test_properties import CLOSED, FAULTS, PLAIN, STRICT
 from tests.check.test_sift import expectations_of, hostile
 from tests.support.random_traces import random_spans
-from tests.support.spans import START, new_span_id, new_trace_id
+from tests.support.spans import START, Traces, new_span_id, new_trace_id
+from tests.support.stored import analysed
 from tracecheck.chains import GroupPosition, load_many, refresh, surroundings
 from tracecheck.chains.surroundings import Surroundings
 from tracecheck.check import alike, check_store, evaluate
@@ -204,6 +205,19 @@ def test_the_order_in_which_a_chain_lists_spans_and_edges_decides_nothing(store:
                 )
                 assert not plain or evaluate(mixed, expectation, around, settle_ns=0) == plain
     assert some > 5
+
+
+def test_the_span_around_a_failed_send_is_the_same_however_its_causes_are_listed() -> None:
+    story = Traces()
+    handled = story.process("billing", "orders")
+    work = story.span("billing", "charge", under=handled, at_ms=2)
+    story.send("billing", "payments", under=work, links=[handled], at_ms=5, error="no broker")
+    (chain,) = analysed(story).chains
+    mixed = replace(chain, edges=chain.edges[::-1])
+    expectation = expect_chain("t", steps={"sent": send("payments")})
+    (first,), (second,) = (evaluate(one, expectation, QUIET) for one in (chain, mixed))
+    assert first.findings[0].last_good is not None
+    assert first == second
 
 
 def test_lanes_that_decide_otherwise_are_left_behind() -> None:
