@@ -14,9 +14,6 @@ from tracecheck.store import Store
 from tracecheck.store.rows import span_table
 
 SPANS_PER_ORDER = 24
-ORDERS_PER_BATCHES = 32
-"""Of each 32 orders in a row, eight are charged in one batch."""
-
 ORDER_EVERY_NS = 1_000_000
 """Between two orders: 1,000 orders a second."""
 
