@@ -163,3 +163,33 @@ def test_a_stored_chain_that_proves_nothing_yet_is_waited_for(store: Store):
     report = wait_for(Watched(), [order()], needle=":".join(placed.key), timeout_s=LONG_S)  # type: ignore[arg-type]
     charging.join()
     assert report.verdict is Verdict.PASS
+
+
+def test_a_store_that_is_asked_passes_no_message_that_was_only_received(store: Store):
+    traces, placed = placed_now()
+    received = traces.receive("billing", "orders", of=placed, group="billing")
+    handled = traces.process("billing", "orders", under=received, links=[placed], took_ms=2_000)
+    store.append([placed, received])
+
+    class Asked:
+        """A store that tells nobody what comes in, as one behind the read API; the handling comes during the wait."""
+
+        def __getattr__(self, name: str) -> object:
+            if name == "listen":
+                raise AttributeError(name)
+            return getattr(store, name)
+
+        def wait(self, after: int, timeout_s: float) -> int:
+            assert timeout_s > 1
+            store.append([handled])
+            return store.wait(after, timeout_s)
+
+    asked: Store = Asked()  # type: ignore[assignment]
+    report = wait_for(asked, [order(within="1s", settle="30s")], run_id=RUN, timeout_s=LONG_S)
+    assert (report.verdict, codes(report)) == (Verdict.FAIL, [Cause.LATE])
+
+
+def test_what_was_received_and_never_told_of_again_passes_after_silence(store: Store):
+    traces, placed = placed_now()
+    store.append([placed, traces.receive("billing", "orders", of=placed, group="billing")])
+    assert wait_for(store, [order()], run_id=RUN, timeout_s=LONG_S).verdict is Verdict.PASS

@@ -28,6 +28,11 @@ MOST_AT_ONCE = 50
 QUIET_MARGIN_S = 0.002
 """The store's clock counts in microseconds; looking a moment late beats looking a moment early and again."""
 
+_ONLY_RECEIVED = """
+    select chain_id from hops where chain_id in (select unnest($chain_ids::varchar[]))
+        and consumer_instant <> 'process_start' limit 1
+"""
+
 
 def wait_for(
     store: Store,
@@ -78,7 +83,8 @@ def wait_for(
             is_over = time.monotonic() >= deadline
             if is_over or asking.is_due or glance is None or glance.wants_store:
                 report = asking.report()
-                if is_over or _is_certain(report, may_still_come=may_still_come) or asking.is_pointless:
+                certain = _is_certain(report, may_still_come=may_still_come) and not asking.may_end_otherwise(report)
+                if is_over or certain or asking.is_pointless:
                     return report
             store.wait(generation, max(min(asking.due, deadline) - time.monotonic(), 0))
 
@@ -162,6 +168,7 @@ class _Asking:
         self._settle = settle_ns or max(settles, default=DEFAULT_SETTLE_NS)
         self._began = time.monotonic()
         self.due = self._began
+        self._is_quiet = False
         self.is_pointless = False
         """Nothing more can come, and no instant is left at which a doubt could become a fact."""
 
@@ -194,9 +201,17 @@ class _Asking:
             report = check(positions=self._positions())
         silent_ns = quiet_for_ns(self._store, self._run_id)
         quiet_ns = int((time.monotonic() - self._began) * NS_PER_S) if silent_ns is None else silent_ns
+        self._is_quiet = quiet_ns >= self._settle
         self._pause([self._settle - quiet_ns, *_budgets_left_ns(report)])
         self.is_pointless = self.due == FOREVER and not self._may_still_come
         return report
+
+    def may_end_otherwise(self, report: CheckReport) -> bool:
+        """Whether a pass rests on messages only received, whose handling may still be told of (no silence yet)."""
+        if report.verdict is not Verdict.PASS or self._is_quiet or not self._may_still_come:
+            return False
+        chain_ids = [result.chain_id for result in report.results if result.chain_id is not None]
+        return bool(self._store.query(_ONLY_RECEIVED, {"chain_ids": chain_ids}).num_rows)
 
     def _pause(self, pauses_ns: Sequence[int]) -> None:
         ahead = [pause_ns for pause_ns in pauses_ns if pause_ns > 0]
