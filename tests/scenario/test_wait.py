@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -48,6 +49,28 @@ def unawaited(store: Store) -> Store:
     return found
 
 
+@contextmanager
+def appended_once_awaited(store: Store, span: Span) -> Iterator[Store]:
+    """The store, into which the span comes as soon as somebody waits on it."""
+    awaited = threading.Event()
+
+    class Watched:
+        def __getattr__(self, name: str) -> object:
+            if name == "wait":
+                awaited.set()
+            return getattr(store, name)
+
+    def append() -> None:
+        assert awaited.wait(LONG_S)
+        store.append([span])
+
+    appending = threading.Thread(target=append)
+    appending.start()
+    watched: Store = Watched()  # type: ignore[assignment]
+    yield watched
+    appending.join()
+
+
 def codes(report: CheckReport) -> list[Cause]:
     return [finding.code for result in report.results for finding in result.findings]
 
@@ -55,24 +78,8 @@ def codes(report: CheckReport) -> list[Cause]:
 def test_an_arriving_span_wakes_the_wait(store: Store):
     traces, placed = placed_now()
     store.append([placed])
-    asked = threading.Event()
-
-    class Watched:
-        """The store, telling when the wait has begun to listen."""
-
-        def __getattr__(self, name: str) -> object:
-            if name == "wait":
-                asked.set()
-            return getattr(store, name)
-
-    def charge_once_awaited() -> None:
-        assert asked.wait(LONG_S)
-        store.append([traces.process("billing", "orders", of=placed, group="billing")])
-
-    charging = threading.Thread(target=charge_once_awaited)
-    charging.start()
-    report = wait_for(Watched(), [order()], run_id=RUN, timeout_s=LONG_S)  # type: ignore[arg-type]
-    charging.join()
+    with appended_once_awaited(store, traces.process("billing", "orders", of=placed, group="billing")) as watched:
+        report = wait_for(watched, [order()], run_id=RUN, timeout_s=LONG_S)
     assert report.verdict is Verdict.PASS
 
 
@@ -144,24 +151,8 @@ def test_a_stored_chain_that_proves_nothing_yet_is_waited_for(store: Store):
     traces, placed = placed_now()
     store.append([placed])
     refresh(store)
-    asked = threading.Event()
-
-    class Watched:
-        """The store, telling when the wait has begun to listen."""
-
-        def __getattr__(self, name: str) -> object:
-            if name == "wait":
-                asked.set()
-            return getattr(store, name)
-
-    def charge_once_awaited() -> None:
-        assert asked.wait(LONG_S)
-        store.append([traces.process("billing", "orders", of=placed, group="billing")])
-
-    charging = threading.Thread(target=charge_once_awaited)
-    charging.start()
-    report = wait_for(Watched(), [order()], needle=":".join(placed.key), timeout_s=LONG_S)  # type: ignore[arg-type]
-    charging.join()
+    with appended_once_awaited(store, traces.process("billing", "orders", of=placed, group="billing")) as watched:
+        report = wait_for(watched, [order()], needle=":".join(placed.key), timeout_s=LONG_S)
     assert report.verdict is Verdict.PASS
 
 

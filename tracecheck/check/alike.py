@@ -38,6 +38,19 @@ def is_bare(expectation: Expectation) -> bool:
     return all(pattern.role in (Role.SEND, Role.PROCESS) and not pattern.where for pattern in patterns)
 
 
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """What is read and made here is large and has no cycles: looking for them takes a third of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@_no_collections()
 def evaluate_alike(
     store: Reader,
     chain_ids: Sequence[str],
@@ -52,30 +65,6 @@ def evaluate_alike(
     The expectation must be bare. Left out are chains that only whole can be told. `by_chain`: silence is that of each
     chain, else that of the store.
     """
-    with _no_collections():
-        return _evaluate_alike(store, chain_ids, expectation, surroundings, settle_ns, by_chain)
-
-
-@contextmanager
-def _no_collections() -> Iterator[None]:
-    """What is read and made here is large and has no cycles: looking for them takes a third of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-def _evaluate_alike(
-    store: Reader,
-    chain_ids: Sequence[str],
-    expectation: Expectation,
-    surroundings: Surroundings,
-    settle_ns: int | None,
-    by_chain: bool,
-) -> dict[str, Results]:
     fed = fed_by(store, chain_ids)
     judge = _Judge(
         read=BareChains(store, {chain_id: following(chain_id, fed) for chain_id in chain_ids}),

@@ -13,7 +13,7 @@ from tracecheck.chains import GroupPosition, find, load_many, quiet_for_ns
 from tracecheck.chains.live import Watch, watching
 from tracecheck.check import check_store
 from tracecheck.check.across import fed_by, following
-from tracecheck.check.live import Passed, check_chains
+from tracecheck.check.live import PROCESS_START, Passed, check_chains
 from tracecheck.config import DEFAULT_SETTLE_NS
 from tracecheck.expect import Expectation
 from tracecheck.model import Basis, Cause, CheckReport, Finding, Verdict
@@ -30,7 +30,7 @@ QUIET_MARGIN_S = 0.002
 
 _ONLY_RECEIVED = """
     select chain_id from hops where chain_id in (select unnest($chain_ids::varchar[]))
-        and consumer_instant <> 'process_start' limit 1
+        and consumer_instant <> $handled limit 1
 """
 
 
@@ -211,7 +211,8 @@ class _Asking:
         if report.verdict is not Verdict.PASS or self._is_quiet or not self._may_still_come:
             return False
         chain_ids = [result.chain_id for result in report.results if result.chain_id is not None]
-        return bool(self._store.query(_ONLY_RECEIVED, {"chain_ids": chain_ids}).num_rows)
+        asked = {"chain_ids": chain_ids, "handled": PROCESS_START}
+        return bool(self._store.query(_ONLY_RECEIVED, asked).num_rows)
 
     def _pause(self, pauses_ns: Sequence[int]) -> None:
         ahead = [pause_ns for pause_ns in pauses_ns if pause_ns > 0]
