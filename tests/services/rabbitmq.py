@@ -15,15 +15,9 @@ START = 'epmd -address 127.0.0.1 & exec "$0"'
 
 
 @contextmanager
-def rabbitmq(shared_folder: Path | None = None) -> Iterator[str]:
-    """Run RabbitMQ for the length of a `with` block and give its address, `amqp://guest:guest@127.0.0.1:port/`."""
-    with rabbitmq_doors(shared_folder) as doors:
-        yield doors.plain
-
-
-@contextmanager
 def rabbitmq_doors(shared_folder: Path | None = None) -> Iterator[Doors]:
-    """The same with the address of its secured door, `amqps://guest:guest@127.0.0.1:port/`."""
+    """Run RabbitMQ for the length of a `with` block; give its address, `amqp://guest:guest@127.0.0.1:port/`, and the
+    secured one, with `amqps`. `provided` tells of sharing."""
     with provided(_prepare, shared_folder) as address:
         yield Doors.of(address)
 
