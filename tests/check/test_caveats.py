@@ -10,7 +10,7 @@ from tests.support.spans import Traces
 from tracecheck.chains.caveats import Caveats, caveats
 from tracecheck.check import check_store
 from tracecheck.expect import expect_chain, process, send
-from tracecheck.model import Span
+from tracecheck.model import Basis, Span
 from tracecheck.store import open_store
 
 S = 1_000_000_000
@@ -64,6 +64,21 @@ def test_an_export_is_a_caveat_only_beyond_the_quiet_time_that_was_waited_for() 
     slow = Caveats(slowest_export=("billing", 8 * S))
     assert slow.reasons(6 * S) == ("a span of billing came in 8 s after its end, settle 6 s",)
     assert slow.reasons(9 * S) == slow.reasons(0) == ()
+
+
+@pytest.mark.parametrize(("flushed", "told"), [(True, False), (False, True)])
+def test_a_slow_export_takes_nothing_from_what_is_proven(flushed: bool, told: bool) -> None:
+    now = Traces(start_unix_nano=time.time_ns() - 20 * S)
+    for at_ms in (0, 19_900):
+        now.send("checkout", "orders", at_ms=at_ms, instance="c1")
+    if flushed:
+        mark = {"tracecheck.flush.span_count": 2}
+        now.span("checkout", "tracecheck.flush", at_ms=19_950, instance="c1", attributes=mark)
+    with open_store(":memory:") as store:  # type: ignore[attr-defined]
+        store.append(now.spans)
+        results = check_store(store, [ORDER], settle_ns=S, now_unix_nano=time.time_ns() + 60 * S).results
+    assert {one.completeness.basis is Basis.PROVEN for one in results} == {flushed}
+    assert {any("after its end" in reason for reason in one.completeness.reasons) for one in results} == {told}
 
 
 def test_caveats_stand_beside_the_basis_of_every_verdict() -> None:

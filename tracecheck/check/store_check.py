@@ -17,7 +17,7 @@ from tracecheck.check.sift import sift
 from tracecheck.check.verdict import if_absent
 from tracecheck.config import DEFAULT_SETTLE_NS
 from tracecheck.expect import Expectation, Pattern
-from tracecheck.model import Cause, Chain, CheckReport, Completeness, Finding, Result, Verdict
+from tracecheck.model import Basis, Cause, Chain, CheckReport, Completeness, Finding, Result, Verdict
 from tracecheck.store import Store
 
 BATCH = 256
@@ -70,7 +70,7 @@ def check_store(
         if found and against is None:
             against = caveats(store, run_id)
         if against is not None:
-            found = [_with_reasons(one, against.reasons(_settle(expectation, settle_ns))) for one in found]
+            found = [_with_caveats(one, against, _settle(expectation, settle_ns)) for one in found]
         results += found
         passed += passed_here
     return CheckReport(
@@ -82,19 +82,19 @@ def check_store(
     )
 
 
-def _with_reasons(result: Result, reasons: tuple[str, ...]) -> Result:
+def _with_caveats(result: Result, against: Caveats, settle_ns: int) -> Result:
     """The same result; what speaks against its completeness stands with it wherever that is told."""
-    if not reasons:
-        return result
-    told = (
-        replace(one, completeness=_more(one.completeness, reasons)) if one.completeness is not None else one
+
+    def doubted(completeness: Completeness) -> Completeness:
+        # What is proven rests on no quiet time, so that a slow exporter takes nothing from it.
+        waited_ns = 0 if completeness.basis is Basis.PROVEN else settle_ns
+        return replace(completeness, reasons=(*completeness.reasons, *against.reasons(waited_ns)))
+
+    findings = (
+        one if one.completeness is None else replace(one, completeness=doubted(one.completeness))
         for one in result.findings
     )
-    return replace(result, completeness=_more(result.completeness, reasons), findings=tuple(told))
-
-
-def _more(basis: Completeness, reasons: tuple[str, ...]) -> Completeness:
-    return replace(basis, reasons=(*basis.reasons, *reasons))
+    return replace(result, completeness=doubted(result.completeness), findings=tuple(findings))
 
 
 def _check_one(
