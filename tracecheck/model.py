@@ -446,7 +446,10 @@ class StepResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One expectation held against one chain instance (`chain_id` None: no chain had the anchor)."""
+    """One expectation held against one chain instance (`chain_id` None: no chain had the anchor).
+
+    `evidence` and `near_misses` say of a result without any finding what was looked for, and what came near it.
+    """
 
     expectation: str
     chain_id: str | None
@@ -457,6 +460,8 @@ class Result:
     case: str | None = None
     findings: tuple[Finding, ...] = ()
     steps: tuple[StepResult, ...] = ()
+    evidence: tuple[str, ...] = ()
+    near_misses: tuple[NearMiss, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,6 +69,38 @@ def test_nothing_matched_is_never_green(store: Store) -> None:
     assert report.verdict is Verdict.INCONCLUSIVE
 
 
+@pytest.mark.parametrize("told", ["its parent", "a position", "nothing"])
+def test_later_steps_without_the_first_say_that_its_span_is_missing(store: Store, told: str) -> None:
+    story = order(0)
+    story.send("inventory", "reservations", under=story.reserved)
+    story.lose(story.placed)
+    if told != "its parent":
+        identity = replace(story.reserved.messaging.identity, offset=0 if told == "a position" else None)  # type: ignore[union-attr]
+        messaging = replace(story.reserved.messaging, identity=identity)  # type: ignore[type-var]
+        story.change(story.reserved, parent_span_id=None, messaging=messaging)
+    store.append(story.spans)
+    (result,) = check_store(store, [SMALL], settle_ns=0).results
+    assert (result.verdict, said(result)) == (Verdict.INCONCLUSIVE, ["placed: consumer_span_missing (inconclusive)"])
+    assert "reserved" in result.findings[0].evidence[0]
+
+
+def test_a_chain_that_almost_has_the_first_step_is_shown_where_none_has_it(store: Store) -> None:
+    story = Traces()
+    story.process("inventory", "orders", of=story.send("shop", "orders"))
+    store.append(story.spans)
+    report = check_store(store, [SMALL], settle_ns=0)
+    (result,) = report.results
+    assert (report.matched, result.evidence) == (False, ("send orders by checkout, in all chains stored",))
+    assert [miss.difference for miss in result.near_misses] == ["service is shop, not checkout"]
+
+
+def test_a_name_that_nothing_has_is_told_as_such(store: Store) -> None:
+    store.append(order(0).spans)
+    report = check_store(store, [SMALL], needle="nope", settle_ns=0)
+    assert not report.matched
+    assert report.results[0].evidence[1] == "nothing stored is named 'nope'"
+
+
 def test_no_expectation_at_all_is_never_green(store: Store) -> None:
     report = check_store(store, [])
     assert (report.verdict, report.matched) == (Verdict.INCONCLUSIVE, False)

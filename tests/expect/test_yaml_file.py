@@ -161,8 +161,9 @@ def test_a_stated_negative_claim_is_recognised(extra: str) -> None:
 
 def test_each_document_of_a_file_is_an_expectation(tmp_path: Path) -> None:
     file = tmp_path / "two.yaml"
-    file.write_text(minimal() + "---\n" + minimal().replace("chain: c", "chain: d"))
-    assert [one.name for one in load_expectations(file)] == ["c", "d"]
+    texts = [minimal(), minimal().replace("chain: c", "chain: d"), minimal().replace("chain: c", "chain: e")]
+    file.write_text("\ufeff" + texts[0] + "---\n\ufeff" + texts[1] + "\ufeff---\n" + texts[2], encoding="utf-8")
+    assert [one.name for one in load_expectations(file)] == ["c", "d", "e"]
 
 
 def test_all_problems_of_a_file_are_told_at_once_with_their_places() -> None:
@@ -198,6 +199,19 @@ REFUSED = [
     ("an alias", "chain: c\nsteps: {a: &x {send: q}, b: *x}\n", "2:29: aliases are not supported"),
     ("an anchor", "chain: c\nsteps: {a: &x {send: q}}\n", "anchors are not supported"),
     ("a merge key", "chain: c\nsteps:\n  a: {send: q, <<: {service: s}}\n", "merge keys are not supported"),
+    ("a tab", "chain: c\nsteps:\n\ta: {send: q}\n", "3:1: this is no valid YAML"),
+    (
+        "an empty document",
+        minimal() + "---\n---\n" + minimal(),
+        "expected a mapping with `chain` and `steps`, got nothing",
+    ),
+    ("no steps", "chain: c\nsteps: {}\n", "2:8: steps: is empty; expected at least one entry"),
+    (
+        "times as text",
+        minimal("  b: {send: q, after: a, times: 1..3}\n"),
+        "expected a number, or {at_least: n, at_most",
+    ),
+    ("a duration without a unit it knows", minimal("within: 3 seconds\n"), "a duration with its unit such as 3s"),
     ("a tag", "chain: !!python/object/apply:os.system ['true']\n", "1:8: tags are not supported"),
     ("deep nesting", "chain: " + "[" * 100_000, "nested deeper than 32 levels"),
     ("a mapping as a key", "chain: c\n{a: b}: d\n", "a key must be plain text"),

@@ -29,6 +29,8 @@ _CHOSEN = """
     order by start_unix_nano, chain_id
 """
 
+_LATEST = "select chain_id from ({chosen}) join chain_rows using (chain_id) order by start_unix_nano desc limit $most"
+
 _LAST_INGEST = """
     select c.chain_id, max(s.ingested_unix_nano) as ingested_unix_nano
     from chain_rows c
@@ -49,6 +51,16 @@ def chains_with(
         "among": None if among is None else list(among),
     }
     ids: list[str] = store.query(_CHOSEN.format(of_role=OF_ROLE[pattern.role]), parameters)["chain_id"].to_pylist()
+    return ids
+
+
+def latest_with(
+    store: Reader, pattern: Pattern, *, run_id: str | None, among: Sequence[str] | None, most: int
+) -> list[str]:
+    """As `chains_with`, but only so many of them, the latest first."""
+    chosen = _CHOSEN.format(of_role=OF_ROLE[pattern.role])
+    asked = {"target": pattern.target, "run_id": run_id, "among": None if among is None else list(among), "most": most}
+    ids: list[str] = store.query(_LATEST.format(chosen=chosen), asked)["chain_id"].to_pylist()
     return ids
 
 

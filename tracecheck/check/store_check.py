@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from tracecheck.chains import GroupPosition, find, load_many, refresh, surroundings
+from tracecheck.chains import GroupPosition, find, load_many, refresh, summaries, surroundings
 from tracecheck.chains.caveats import Caveats, caveats
 from tracecheck.chains.surroundings import Surroundings
 from tracecheck.check.across import widened
 from tracecheck.check.alike import evaluate_alike, is_bare
-from tracecheck.check.anchors import chains_with, last_ingest
+from tracecheck.check.anchors import chains_with, last_ingest, latest_with
 from tracecheck.check.completeness import completeness
 from tracecheck.check.evaluate import evaluate
 from tracecheck.check.match import describe_pattern
-from tracecheck.check.no_anchor import anchor_lost, anchor_may_be_lost, forbidden_elsewhere
+from tracecheck.check.no_anchor import anchor_lost, anchor_may_be_lost, forbidden_elsewhere, nothing_opened
 from tracecheck.check.sift import sift
 from tracecheck.check.verdict import if_absent
 from tracecheck.config import DEFAULT_SETTLE_NS
@@ -28,6 +28,9 @@ MANY = 16_384
 
 ALIKE_FROM = 32
 """From so many chains on, those that are alike are worth looking for."""
+
+MOST_LOOKED_AT = 50
+"""Chains that are looked through for why none has the anchor, for each step: the latest say it as well as all."""
 
 SIFT_FROM = 1_000
 """From so many chains in the store on, plain passes are proven in bulk and counted (`passed_by_sift`), not listed."""
@@ -66,6 +69,8 @@ def check_store(
         passed_here = 0 if sifted is None else sifted.passed
         chosen = None if sifted is None else sifted.others
         found = list(_check_one(store, expectation, around, run_id, among, settle_ns, chosen))
+        if not passed_here and not found and expectation.seed is None:
+            found += _nothing_opened(store, expectation, around, needle, among, settle_ns)
         found += instances(expectation, around, found, settle_ns, more=passed_here)
         if found and against is None:
             against = caveats(store, run_id)
@@ -173,6 +178,37 @@ def _without_anchor(
             yield from anchor_lost(chain, expectation, basis)
 
 
+def _nothing_opened(
+    store: Store,
+    expectation: Expectation,
+    around: Surroundings,
+    needle: str | None,
+    among: Sequence[str] | None,
+    settle_ns: int | None,
+) -> list[Result]:
+    """What the latest chains say of why no chain has the anchor: that its span is missing, or what came near it."""
+    basis = basis_of(expectation, around, settle_ns)
+
+    def latest(patterns: Iterable[Pattern]) -> list[Chain]:
+        chosen = (latest_with(store, one, run_id=around.run_id, among=among, most=MOST_LOOKED_AT) for one in patterns)
+        return list(load_many(store, list(dict.fromkeys(chain_id for ids in chosen for chain_id in ids))))
+
+    later = latest(step.pattern for step in expectation.steps if step.after is not None)
+    lost = (anchor_lost(chain, expectation, basis, none_seen=True) for chain in later)
+    if first := next(filter(None, lost), None):
+        return first
+    if needle is not None and not among:
+        return [nothing_opened((), expectation, around, basis, needle)]
+    near = latest([expectation.anchor.pattern]) or later or load_many(store, _any(store, around.run_id, among))
+    return [nothing_opened(near, expectation, around, basis, None)]
+
+
+def _any(store: Store, run_id: str | None, among: Sequence[str] | None) -> Sequence[str]:
+    if among is not None:
+        return among[:MOST_LOOKED_AT]
+    return [summary.chain_id for summary in summaries(store, run_id=run_id, limit=MOST_LOOKED_AT)]
+
+
 def instances(
     expectation: Expectation, around: Surroundings, found: Sequence[Result], settle_ns: int | None, *, more: int = 0
 ) -> list[Result]:
@@ -182,7 +218,8 @@ def instances(
     if opened and opened >= expectation.at_least:
         return []
     if not opened and expectation.seed is None:
-        return [_without_chain(expectation, around, basis, None)]
+        said = any(not result.steps and result.verdict is Verdict.INCONCLUSIVE for result in found)
+        return [] if said else [nothing_opened((), expectation, around, basis, None)]
     anchor = expectation.anchor
     expected = describe_pattern(anchor.pattern)
     finding = Finding(
@@ -196,20 +233,17 @@ def instances(
         evidence=(f"found {opened} of at least {expectation.at_least} instances",),
         detail={"found": opened, "at_least": expectation.at_least},
     )
-    return [_without_chain(expectation, around, basis, if_absent(finding, basis, expectation.completeness))]
-
-
-def _without_chain(
-    expectation: Expectation, around: Surroundings, basis: Completeness, finding: Finding | None
-) -> Result:
-    return Result(
-        expectation=expectation.name,
-        chain_id=None,
-        verdict=Verdict.INCONCLUSIVE if finding is None else finding.verdict,
-        completeness=basis,
-        run_id=around.run_id,
-        findings=() if finding is None else (finding,),
-    )
+    told = if_absent(finding, basis, expectation.completeness)
+    return [
+        Result(
+            expectation=expectation.name,
+            chain_id=None,
+            verdict=told.verdict,
+            completeness=basis,
+            run_id=around.run_id,
+            findings=(told,),
+        )
+    ]
 
 
 def basis_of(expectation: Expectation, around: Surroundings, settle_ns: int | None) -> Completeness:

@@ -80,6 +80,8 @@ def _of_schema(error: ValidationError) -> list[Problem]:
             message = f"expected {_EXPECTED[kind]}, got {shown(value)}"
             if kind == "string_type" and value is not None and not isinstance(value, list | dict):
                 message += "; put it in quotes"
+        elif kind == "too_short":
+            message = "is empty; expected at least one entry"
         elif kind == "value_error":
             message = str(context["error"])
         elif kind == "literal_error":

@@ -1,11 +1,15 @@
 """Expectations from YAML files: every problem of a file at once, each as `file:line:column: message`."""
 
+import re
 from pathlib import Path
 
 from tracecheck.errors import InvalidFile, UsageError
 from tracecheck.expect.model import Expectation
 from tracecheck.expect.problems import build
 from tracecheck.expect.yaml_nodes import MAX_BYTES, Document, Position, read_documents
+
+_BYTE_ORDER_MARK = re.compile("^\ufeff", re.MULTILINE)
+"""Each file that was joined to others may have brought its own, and nobody sees it."""
 
 
 def load_expectations(path: Path) -> list[Expectation]:
@@ -30,7 +34,7 @@ def load_expectations(path: Path) -> list[Expectation]:
 
 def parse_expectations(text: str, *, name: str = "<text>") -> list[Expectation]:
     """As `load_expectations`, from text; `name` stands for the file in messages."""
-    documents = read_documents(text)
+    documents = read_documents(_BYTE_ORDER_MARK.sub("", text))
     problems: list[tuple[Position, str]] = []
     expectations: list[Expectation] = []
     first_of: dict[str, int] = {}

@@ -5,9 +5,9 @@ miss; times; basis of completeness.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from tracecheck.model import CheckReport, Completeness, Finding, Result, Verdict
+from tracecheck.model import CheckReport, Completeness, Finding, NearMiss, Result, Verdict
 from tracecheck.report import sentences
 from tracecheck.report.grave import grave_of
 from tracecheck.report.reporter import Look
@@ -43,7 +43,9 @@ def block(result: Result, finding: Finding | None, look: Look) -> list[str]:
         head = f"{_sign(verdict, look)} {_name(result)}  {sentences.without_finding(result)}"
         return [
             head,
-            _line("chain", sentences.chain_name(result)),
+            *([_line("chain", sentences.chain_name(result))] if result.chain_id is not None else ()),
+            *(_line("looked for" if not number else "", terminal(fact)) for number, fact in enumerate(result.evidence)),
+            *(_misses(result.near_misses) if result.evidence else ()),
             _line("completeness", sentences.basis(result.completeness)),
         ]
     head = f"{_sign(verdict, look)} {_name(result)}  {sentences.sentence(finding)}"
@@ -57,7 +59,7 @@ def finding_lines(finding: Finding, completeness: Completeness | None) -> list[s
         *_facts(finding),
         _line("last good", sentences.last_good(finding)),
         _line("looked for", sentences.looked_for(finding)),
-        *_misses(finding),
+        *_misses(finding.near_misses),
         _line("times", sentences.times(finding)),
         _line("completeness", sentences.basis(finding.completeness or completeness)),
     ]
@@ -103,11 +105,11 @@ def _facts(finding: Finding) -> Iterator[str]:
         yield _line("", f"seen: {sentences.did_when(finding.span)}")
 
 
-def _misses(finding: Finding) -> Iterator[str]:
-    if not finding.near_misses:
+def _misses(misses: Sequence[NearMiss]) -> Iterator[str]:
+    if not misses:
         yield _line("nearest miss", "none")
-    shown = finding.near_misses[:_MAX_MISSES]
-    more = len(finding.near_misses) - len(shown)
+    shown = misses[:_MAX_MISSES]
+    more = len(misses) - len(shown)
     for number, miss in enumerate(shown):
         told = sentences.nearest_miss(miss) + (f" ({more} more)" if more and number == len(shown) - 1 else "")
         yield _line("nearest miss" if number == 0 else "", told)
