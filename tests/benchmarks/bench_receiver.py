@@ -2,7 +2,8 @@
 
 The yardstick decodes the same bodies and inserts them with DuckDB's own insert on two threads, without network, journal
 or comparison with stored rows. The receiver is a process of its own; eight clients send 512 spans at a time over kept
-connections, and every request counts from its first byte to its acknowledgement. Rates are wall time, the receiver's
+connections (`tests.benchmarks.senders`; their own cost is printed), and every request counts from its first byte to its
+acknowledgement. Rates are wall time, the receiver's
 until all is in the closed database: both use all the cores there are. `python -m tests.benchmarks.bench_receiver
 [SPANS] [CLIENTS] [JOINED] [BUDGET]`: with JOINED, so many requests are sent as one, which with many clients is a flood
 beyond the budget (MiB of requests in flight, and half as many again of decoded rows).
@@ -10,7 +11,6 @@ beyond the budget (MiB of requests in flight, and half as many again of decoded 
 
 # ruff: noqa: T201 - a benchmark prints
 
-import http.client
 import resource
 import statistics
 import subprocess
@@ -23,9 +23,9 @@ from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import grpc
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests.benchmarks.senders import GrpcSender, HttpSender
 from tests.benchmarks.traffic import bodies
 from tracecheck.config import Listen
 from tracecheck.receiver import ReceiverOptions, decoder_form, start_receiver
@@ -41,7 +41,6 @@ CLIENTS = 8
 BUDGET_MIB = ReceiverOptions().inflight_bytes // MIB
 BASE_SPANS = 24 * 512
 GOAL = 0.5
-TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 INSERT = f"""
     insert into span_rows by name
     select {AS_STORED}, 1::bigint as ingest_number, 1::bigint as ingested_unix_nano, false as conflicting from batch"""
@@ -62,15 +61,15 @@ def main() -> None:
     cpu_us = (time.process_time() - before) / spans * 1e6
     print(f"two threads decode and insert alone      {rate:>9,.0f} spans/s 100%; {cpu_us:.1f} us of CPU a span")
     requests = [b"".join(sent[first : first + joined]) for first in range(0, len(sent), joined)]
-    for protocol, client in {"HTTP": http_client, "gRPC": grpc_client}.items():
-        measure(protocol, client, requests, spans, clients, budget_mib, rate, cpu_us)
+    for protocol, connect_to in {"HTTP": HttpSender, "gRPC": GrpcSender}.items():
+        measure(protocol, connect_to, requests, spans, clients, budget_mib, rate, cpu_us)
     for location in ("a file", ":memory:"):
         seen_after(location)
 
 
 def measure(
     protocol: str,
-    client: "Client",
+    connect_to: "Connect",
     sent: Sequence[bytes],
     spans: int,
     clients: int,
@@ -86,9 +85,9 @@ def measure(
         assert process.stdout is not None
         endpoints = dict(zip(("gRPC", "HTTP"), process.stdout.readline().split(), strict=True))
         address = urlsplit(endpoints[protocol]).netloc
-        began = time.monotonic()
-        latencies, refused = send_all(lambda take: client(address, take), sent, clients)
-        acknowledged_s = time.monotonic() - began
+        began, cpu_began = time.monotonic(), time.process_time()
+        latencies, refused = send_all(lambda take: replay(connect_to, address, take), sent, clients)
+        acknowledged_s, cpu_s = time.monotonic() - began, time.process_time() - cpu_began
         said, _ = process.communicate()
         stored_s = time.monotonic() - began
         disk = path.stat().st_size
@@ -103,7 +102,8 @@ def measure(
         f"receiver over {protocol}, durable              {rate:>9,.0f} spans/s {rate / yardstick:>5.0%} "
         f"({verdict} {GOAL:.0%}) until all is stored and closed; "
         f"{spans / acknowledged_s:,.0f} spans/s acknowledged\n"
-        f"    {cpu_us} us of CPU a span, the yardstick takes {yardstick_cpu_us / float(cpu_us):.0%} of that\n"
+        f"    {cpu_us} us of CPU a span, the yardstick takes {yardstick_cpu_us / float(cpu_us):.0%} of that; "
+        f"{cpu_s / len(sent) * 1e3:.2f} ms a request of the load generator\n"
         f"    acknowledged after p50 {cuts[49] * 1e3:.1f} ms, p99 {cuts[98] * 1e3:.1f} ms, at most "
         f"{max(latencies) * 1e3:.0f} ms; {refused} requests sent again; {disk / sum(map(len, sent)):.1%} of the wire "
         f"on disk; {said}"
@@ -118,7 +118,7 @@ def seen_after(location: str) -> None:
         with open_store(path) as store, start_receiver(store, Listen(grpc_port=0, http_port=0, api_port=0)) as receiver:
             address = urlsplit(receiver.http_endpoint).netloc
             for body in distinct_bodies(51 * 512)[1:]:
-                latencies, _ = http_client(address, iter([_one_span(body), None]).__next__)
+                latencies, _ = replay(HttpSender, address, iter([_one_span(body), None]).__next__)
                 began = time.monotonic()
                 store.query("select count(*) from span_rows")
                 acknowledged += latencies
@@ -190,7 +190,8 @@ def decode_and_insert(sent: Sequence[bytes]) -> float:
 
 
 Take = Callable[[], bytes | None]
-Client = Callable[[str, Take], tuple[list[float], int]]
+Sender = HttpSender | GrpcSender
+Connect = Callable[[str], Sender]
 
 
 def send_all(
@@ -218,46 +219,24 @@ def send_all(
     return latencies, sum(refused)
 
 
-def http_client(address: str, take: Take) -> tuple[list[float], int]:
+def replay(connect_to: Connect, address: str, take: Take) -> tuple[list[float], int]:
     """One kept connection, made anew where it broke. A refused request is sent again after a tenth of a second."""
     seconds, again = [], 0
-    connection = http.client.HTTPConnection(address, timeout=120)
+    sender: Sender | None = None
     while (body := take()) is not None:
         began = time.monotonic()
-        while not _posted(connection, body):
+        while True:
+            try:
+                sender = sender or connect_to(address)
+                if sender.send(body):
+                    break
+            except OSError:
+                sender = None
             again += 1
             time.sleep(0.1)
         seconds.append(time.monotonic() - began)
-    connection.close()
-    return seconds, again
-
-
-def _posted(connection: http.client.HTTPConnection, body: bytes) -> bool:
-    try:
-        connection.request("POST", "/v1/traces", body, {"Content-Type": "application/x-protobuf"})
-        answer = connection.getresponse()
-        answer.read()
-    except (OSError, http.client.HTTPException):
-        connection.close()
-        return False
-    return answer.status == 200
-
-
-def grpc_client(address: str, take: Take) -> tuple[list[float], int]:
-    """One channel with a connection of its own."""
-    seconds, again = [], 0
-    with grpc.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
-        export = channel.unary_unary(TRACES)
-        while (body := take()) is not None:
-            began = time.monotonic()
-            while True:
-                try:
-                    export(body, timeout=60)
-                    break
-                except grpc.RpcError:
-                    again += 1
-                    time.sleep(0.1)
-            seconds.append(time.monotonic() - began)
+    if sender is not None:
+        sender.close()
     return seconds, again
 
 
