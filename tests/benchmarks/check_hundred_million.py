@@ -18,9 +18,11 @@ from pathlib import Path
 from tests.benchmarks.bench_analysis import sifted, timed
 from tests.benchmarks.many_orders import SPANS_PER_ORDER, YAML, fill
 from tracecheck.chains import refresh
+from tracecheck.chains.facts import keep_facts
 from tracecheck.check import check_store
 from tracecheck.expect import load_expectations
 from tracecheck.store import Store, Writer, open_store
+from tracecheck.store.facts import forget_facts
 
 FIRST_SPANS = 1_000_000
 
@@ -91,6 +93,8 @@ def _double(writer: Writer, *, shift: int) -> None:
             changed.append(ATTEMPTS.format(shift=shift))
         left_out = "exclude (event_id) " if table == "span_rows" else ""
         writer.execute(f"insert into {table} by name select * {left_out}replace ({', '.join(changed)}) from {table}")
+    forget_facts(writer)
+    keep_facts(writer)
 
 
 def _held(store: Store) -> int:

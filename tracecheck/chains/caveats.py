@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass
 
+from tracecheck.chains.facts import OF_RUN, instances_of
 from tracecheck.store import Reader
 
 NS_PER_S = 1_000_000_000
 LIVE_NS = 60_000_000_000
 """Where not even one span came in so soon after its end, spans were imported: when they came then tells nothing."""
-
-LONGEST_NS = 600_000_000_000
-"""What comes in later than this after its end has a clock of its own, or was sent again from a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,24 +35,19 @@ class Caveats:
         return tuple(facts)
 
 
-_CAVEATS = """
-    with told as (
-        select service, dropped_links_count, ingested_unix_nano - end_unix_nano::bigint as export_ns,
-            coalesce(regexp_matches(trace_state, '(^|,)ot=([^,]*;)?th:[0-9a-f]*[1-9a-f]'), false)
-                or coalesce(contains(attr_keys, 'sampler.type') and (
-                    list_has_any(attr_vals, ['probabilistic', 'ratelimiting', 'lowerbound'])), false) as is_sampled
-        from span_rows
-        where end_unix_nano < 9223372036854775807 and ($run_id::varchar is null or run_id = $run_id)
-    )
-    select service, bool_or(is_sampled) as is_sampled, sum(dropped_links_count)::bigint as links_dropped,
-        min(export_ns) filter (export_ns >= 0) as soonest_ns, max(export_ns) filter (export_ns < $longest) as latest_ns
-    from told group by service order by service
+_BY_SERVICE = """
+    select service, coalesce(bool_or(is_sampled), false) as is_sampled, sum(links_dropped)::bigint as links_dropped,
+        min(soonest_ns) as soonest_ns, max(latest_ns) as latest_ns
+    from ({instances}) group by service order by service
 """
 
 
 def caveats(store: Reader, run_id: str | None = None) -> Caveats:
     """What the stored spans (of a run, or all) say against taking absence for a fact."""
-    rows = store.query(_CAVEATS, {"run_id": run_id, "longest": LONGEST_NS}).to_pylist()
+    instances = instances_of(None if run_id is None else OF_RUN)
+    rows = store.query(
+        _BY_SERVICE.format(instances=instances), None if run_id is None else {"run_id": run_id}
+    ).to_pylist()
     live = [row for row in rows if row["soonest_ns"] is not None and row["soonest_ns"] <= LIVE_NS]
     slowest = max(((row["latest_ns"], row["service"]) for row in live if row["latest_ns"] is not None), default=None)
     return Caveats(

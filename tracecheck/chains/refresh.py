@@ -10,6 +10,7 @@ from importlib import resources
 
 import pyarrow as pa
 
+from tracecheck.chains import facts
 from tracecheck.chains.assembly import assemble
 from tracecheck.chains.assembly.stored import spans_of_rows, write_chains
 from tracecheck.chains.shapes import write_shapes
@@ -98,6 +99,7 @@ def pipeline(writer: Writer, *, correlation_trace_cap: int = CORRELATION_TRACE_C
         ("window_spans", WINDOW_SPANS),
         ("correlation_trace_cap", correlation_trace_cap),
         ("lost_context_window_ns", LOST_CONTEXT_WINDOW_NS),
+        ("block_bits", facts.BLOCK_BITS),
     ):
         writer.execute(f"set variable {name} = {value}")
     spans = _take_touched(writer)
@@ -110,6 +112,7 @@ def pipeline(writer: Writer, *, correlation_trace_cap: int = CORRELATION_TRACE_C
     if _any(writer, HALF_HOPS):
         _run(writer, "95_lost_context")
     _run(writer, "99_progress")
+    facts.keep_facts(writer)
     _forget(writer)
 
 

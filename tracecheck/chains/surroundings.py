@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tracecheck.semconv import FLUSH_COUNT, FLUSH_SPAN, START_SPAN
+from tracecheck.chains.facts import OF_RUN, groups_of, instances_of
+from tracecheck.semconv import FLUSH_SPAN, START_SPAN
 from tracecheck.store import Reader
 
 
@@ -79,49 +80,22 @@ LAST = """
     from span_rows where $run_id::varchar is null or run_id = $run_id
 """
 
-MARKS: dict[str, str | None] = {"flush_span": FLUSH_SPAN, "start_span": START_SPAN, "flush_count": FLUSH_COUNT}
+OF_RUNS_INSTANCES = """(service, coalesce(instance, '')) in (
+    select (service, coalesce(instance, '')) from span_rows where run_id = $run_id)"""
 
-INSTANCES = """
-    with mark as (
-        select service, instance,
-            arg_max(attr_ints[list_position(string_split(attr_int_keys, chr(31)), $flush_count)], start_unix_nano)
-                as spans_marked
-        from span_rows where name = $flush_span group by service, instance
-    ), twin as (
-        select service, instance, count(distinct (trace_id, span_id)) as spans_stored
-        from span_rows where conflicting and name not in ($flush_span, $start_span) group by service, instance
-    ), seen as (
-        select service, instance,
-            count(*) filter (name not in ($flush_span, $start_span) and not conflicting) as spans_stored,
-            max(end_unix_nano) as last_seen_unix_nano
-        from span_rows
-        where $run_id::varchar is null or (service, coalesce(instance, '')) in (
-            select (service, coalesce(instance, '')) from span_rows where run_id = $run_id)
-        group by service, instance
+OF_RUNS_CHAINS = "chain_number in (select chain_number from chain_rows where list_contains(run_ids, $run_id))"
+
+INSTANCES = f"""
+    with twin as (
+        select service, instance, count(*) - count(distinct (trace_id, span_id)) as beside
+        from span_rows where conflicting and name not in ('{FLUSH_SPAN}', '{START_SPAN}') group by service, instance
     )
-    select s.service, s.instance, m.service is not null as flushed, m.spans_marked,
-        s.spans_stored + coalesce(t.spans_stored, 0) as spans_stored, s.last_seen_unix_nano
-    from seen s
-    left join mark m on m.service = s.service and m.instance is not distinct from s.instance
+    select s.service, s.instance, s.marks > 0 as flushed, s.spans_marked,
+        s.spans - coalesce(t.beside, 0) as spans_stored, s.last_seen_unix_nano
+    from ({{seen}}) s
     left join twin t on t.service = s.service and t.instance is not distinct from s.instance
     order by s.service, s.instance nulls first
-"""
-
-GROUPS = """
-    select h.system, h.destination, h.consumer_group, h.consumer_service as service, h.partition_id as partition,
-        max(h.message_offset) as max_offset, max(h.consumer_end_unix_nano) as last_seen_unix_nano
-    from hop_rows h
-    where h.consumer_service is not null and h.destination is not null
-        and ($run_id::varchar is null or h.chain_number in (
-            select chain_number from chain_rows where list_contains(run_ids, $run_id)))
-    group by all
-    union all
-    select system, destination, consumer_group, service, null, null, max(end_unix_nano)
-    from span_rows
-    where operation in ('receive', 'process') and destination is not null
-        and ($run_id::varchar is null or run_id = $run_id)
-    group by all
-"""
+"""  # noqa: S608 - constants
 
 
 def surroundings(store: Reader, run_id: str | None = None) -> Surroundings:
@@ -131,12 +105,14 @@ def surroundings(store: Reader, run_id: str | None = None) -> Surroundings:
     """
     run = {"run_id": run_id}
     last = store.query(LAST, run).to_pylist()[0]
-    instances = store.query(INSTANCES, run | MARKS).to_pylist()
+    of_run = None if run_id is None else run
+    seen = instances_of(None if run_id is None else OF_RUNS_INSTANCES)
+    groups = groups_of(None, None) if run_id is None else groups_of(OF_RUN, OF_RUNS_CHAINS)
     return Surroundings(
         last_ingest_unix_nano=last["last_ingest_unix_nano"],
         as_of_unix_nano=last["as_of_unix_nano"],
-        instances=tuple(InstanceSeen(**row) for row in instances),
-        groups=_groups(store.query(GROUPS, run).to_pylist()),
+        instances=tuple(InstanceSeen(**row) for row in store.query(INSTANCES.format(seen=seen), of_run).to_pylist()),
+        groups=_groups(store.query(groups, of_run).to_pylist()),
         run_id=run_id,
     )
 
@@ -154,9 +130,9 @@ def _groups(rows: list[dict[str, Any]]) -> tuple[GroupSeen, ...]:
         by_key[row["system"] or "", row["destination"], row["consumer_group"] or ""].append(row)
     groups = []
     for (system, destination, group), seen in sorted(by_key.items()):
-        offsets = {row["partition"]: row["max_offset"] for row in seen if row["max_offset"] is not None}
+        offsets = {row["partition_id"]: row["max_offset"] for row in seen if row["max_offset"] is not None}
         for partition in offsets:
-            offsets[partition] = max(row["max_offset"] or 0 for row in seen if row["partition"] == partition)
+            offsets[partition] = max(row["max_offset"] or 0 for row in seen if row["partition_id"] == partition)
         groups.append(
             GroupSeen(
                 system=system or None,

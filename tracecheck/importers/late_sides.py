@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from tracecheck.importers.shared_ids import own_id, separate_shared_ids
 from tracecheck.model import Span
+from tracecheck.store.facts import forget_facts
 from tracecheck.store.protocol import Store, Writer
 from tracecheck.store.rows import INT64_MAX
 from tracecheck.store.spans import read_spans
@@ -108,6 +109,7 @@ def _separate(store: Store, trace_ids: list[str]) -> int:
 
     def work(writer: Writer) -> None:
         writer.execute(_STALE, columns)
+        forget_facts(writer)
         writer.execute(_SETTLED, wanted)
 
     store.write(work)

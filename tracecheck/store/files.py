@@ -15,8 +15,8 @@ from tracecheck.store.recovery import is_log_damage, set_damaged_log_aside
 
 MEMORY = ":memory:"
 PRODUCT = "tracecheck"
-SCHEMA_VERSION = 4
-SCHEMA_FILES = ("version.sql", "spans.sql", "probe.sql", "views.sql", "chains.sql")
+SCHEMA_VERSION = 5
+SCHEMA_FILES = ("version.sql", "spans.sql", "probe.sql", "views.sql", "chains.sql", "facts.sql")
 """In the order in which they are executed; a view may use what stands before it."""
 
 COMMENTS_FILE = "comments.sql"

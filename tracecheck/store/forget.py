@@ -2,6 +2,7 @@
 
 from tracecheck.config import SELFTEST_RUN
 from tracecheck.errors import UsageError
+from tracecheck.store.facts import forget_facts
 from tracecheck.store.protocol import Store, Writer
 from tracecheck.store.retention import tables_with
 from tracecheck.store.traces import forget_removed
@@ -35,6 +36,7 @@ def forget_selftest(store: Store, run_id: str) -> int:
         )
         writer.execute("delete from span_rows where run_id = $run_id", run)
         forget_removed(writer)
+        forget_facts(writer)
         writer.execute("drop table doomed")
 
     if removed:

@@ -9,6 +9,7 @@ import duckdb
 from tracecheck.errors import StoreUnavailable, UsageError
 from tracecheck.store import files
 from tracecheck.store.duckdb_store import DuckDBStore
+from tracecheck.store.facts import forget_facts
 from tracecheck.store.faults import opening_fault
 from tracecheck.store.open import open_store
 from tracecheck.store.protocol import Store, Writer
@@ -128,6 +129,7 @@ def _remove_before(store: DuckDBStore, cutoff_unix_nano: int) -> None:
         for table in tables_with(writer, "chain_number"):
             writer.execute(f"delete from {table} where chain_number not in (select chain_number from living)")  # noqa: S608
         forget_removed(writer)
+        forget_facts(writer)
         writer.execute("delete from correlation_rows where trace_id not in (select trace_id from span_rows)")
         writer.execute("delete from records where seen_unix_nano < $cutoff", cutoff)
         writer.execute("delete from state_samples where sampled_unix_nano < $cutoff", cutoff)

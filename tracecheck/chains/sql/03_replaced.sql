@@ -9,3 +9,4 @@ delete from chain_feed_rows where chain_number in (select chain_number from c_to
 delete from chain_trace_rows where chain_number in (select chain_number from c_touched_chain);
 delete from chain_key_rows where chain_number in (select chain_number from c_touched_chain);
 delete from chain_shape_rows where chain_number in (select chain_number from c_touched_chain);
+delete from fact_block_rows where block in (select chain_number >> getvariable('block_bits') from c_touched_chain);
