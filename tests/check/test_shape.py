@@ -6,6 +6,7 @@ import pytest
 
 from tests.check.assembled import assembled
 from tests.check.ordering import BUSY, QUIET, STEPS, Order, only, said
+from tests.check.ordering import checked as checked_from_store
 from tests.support.spans import MS, Traces
 from tests.support.stored import analysed
 from tracecheck.check import evaluate
@@ -201,6 +202,33 @@ def test_a_budget_over_clocks_that_disagree_is_inconclusive() -> None:
     assert (finding.code, finding.verdict, finding.measured_ns) == (Cause.CLOCK_SKEW, Verdict.INCONCLUSIVE, -250 * MS)
     unbounded = {"placed": STEPS["placed"], "reserved": process("orders", group="inventory", after="placed")}
     assert said(checked(story, expect_chain("c", steps=unbounded))) == ["reserved: clock_skew (pass)"]
+
+
+def test_a_budget_that_a_wrong_clock_exceeds_blames_no_service_after_it() -> None:
+    """Inventory's clock is half a minute behind, so shipping seems to take what inventory sent half a minute late."""
+    story = Order().whole()
+    for span_ in (story.reserved, story.reservation):
+        behind = {
+            "start_unix_nano": span_.start_unix_nano - 30_000 * MS,
+            "end_unix_nano": span_.end_unix_nano - 30_000 * MS,
+        }
+        story.change(span_, **behind)
+    result = checked_from_store(story, expect_chain("c", within="5s", steps=STEPS))
+    assert said(result) == ["reserved: clock_skew (inconclusive)", "goods: clock_skew (inconclusive)"]
+    named = [(one.span, one.last_good) for one in result.findings]
+    assert [(at and at.service, good and good.service) for at, good in named] == [("inventory", "checkout")] * 2
+    assert result.findings[1].evidence == (
+        "goods took 30.02 s, but by a clock of which inventory and checkout show it wrong",
+    )
+
+
+def test_a_service_that_is_late_by_clocks_that_agree_stays_late_beside_a_wrong_one() -> None:
+    story = Order().whole()
+    story.change(story.reserved, start_unix_nano=story.placed.start_unix_nano - 250 * MS)
+    story.change(story.charged, end_unix_nano=story.charged.end_unix_nano + 60_000 * MS)
+    steps = {name: STEPS[name] for name in ("placed", "reserved", "charged")}
+    found = said(checked_from_store(story, expect_chain("c", steps=steps)))
+    assert found == ["reserved: clock_skew (inconclusive)", "charged: late"]
 
 
 def test_conflicting_spans_make_their_step_inconclusive() -> None:

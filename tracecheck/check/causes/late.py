@@ -1,12 +1,12 @@
 """`late`: it came, after its budget; with where the time went."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from tracecheck.check.index import Unit, leading_to
 from tracecheck.check.match import describe_pattern
 from tracecheck.check.scene import Case, Scene, StepState, details, finding, spoken
 from tracecheck.expect.model import Segment
-from tracecheck.model import Cause, Finding, Verdict
+from tracecheck.model import Cause, Finding, SpanBrief, Verdict
 
 
 def took_ns(case: Case, unit: Unit) -> int | None:
@@ -28,10 +28,15 @@ def took_ns(case: Case, unit: Unit) -> int | None:
 
 
 def step_late(case: Case, state: StepState) -> list[Finding]:
-    """The step came after its `within`. What was seen is enough: this fails at once."""
+    """The step came after its `within`. What was seen is enough: this fails at once, unless a clock it is measured by
+    is known to be wrong."""
     limit, unit = case.step.within_ns, state.deciding
     if limit is None or unit is None or state.took_ns is None or state.took_ns <= limit:
         return []
+    before = {one.service for state_before in case.before for one in state_before.units}
+    if skewed := _skewed(case.scene, before, unit.service):
+        doubt = _clocks_disagree(skewed, case.step.name, state.took_ns)
+        return [case.finding(Cause.CLOCK_SKEW, Verdict.INCONCLUSIVE, **doubt)]
     span = unit.succeeded or unit.briefs[-1]
     return [
         case.finding(
@@ -58,14 +63,39 @@ def segments_late(case: Case, units: Sequence[Unit]) -> list[Finding]:
         over = [(taken, unit) for taken, unit in measured if taken is not None and taken > limit]
         if over:
             taken, unit = max(over, key=lambda one: one[0])
+            sender = {unit.producer.service} if unit.producer is not None else set()
+            if segment is Segment.TRANSIT and (skewed := _skewed(case.scene, sender, unit.service)):
+                doubt = _clocks_disagree(skewed, f"the {segment.value} of {case.step.name}", taken)
+                found.append(case.finding(Cause.CLOCK_SKEW, Verdict.INCONCLUSIVE, **doubt))
+                continue
             evidence = (f"its {segment.value} took {spoken(taken)}", *_where_time_went(unit))
             found.append(_segment(case, Cause.LATE, Verdict.FAIL, unit, segment, taken, limit, evidence))
         elif unknown:
-            doubt = (f"its {segment.value} is not known: {_WHY_UNKNOWN[segment]}",)
-            found.append(
-                _segment(case, Cause.INCOMPLETE, Verdict.INCONCLUSIVE, unknown[0], segment, None, limit, doubt)
-            )
+            why = (f"its {segment.value} is not known: {_WHY_UNKNOWN[segment]}",)
+            found.append(_segment(case, Cause.INCOMPLETE, Verdict.INCONCLUSIVE, unknown[0], segment, None, limit, why))
     return found
+
+
+def _skewed(scene: Scene, before: Set[str], service: str) -> tuple[SpanBrief, SpanBrief] | None:
+    """A send and its handling whose clocks disagree in a way that makes the time from `before` to `service` too long.
+
+    The handling began before the send did: its clock is behind, or the sender's ahead. What one service measures alone,
+    no other clock puts in doubt.
+    """
+    for hop in scene.index.chain.hops if before - {service} else ():
+        sent, handled = hop.producer, hop.consumer
+        if Cause.CLOCK_SKEW not in hop.findings or sent is None or handled is None:
+            continue
+        if sent.service != handled.service and (handled.service in before or sent.service == service):
+            return sent, handled
+    return None
+
+
+def _clocks_disagree(skewed: tuple[SpanBrief, SpanBrief], what: str, took: int) -> dict[str, object]:
+    """What a finding says of a budget that was exceeded by clocks that disagree: that it cannot be told."""
+    sent, handled = skewed
+    fact = f"{what} took {spoken(took)}, but by a clock of which {handled.service} and {sent.service} show it wrong"
+    return {"service": handled.service, "span": handled, "last_good": sent, "measured_ns": took, "evidence": (fact,)}
 
 
 _WHY_UNKNOWN = {
@@ -126,6 +156,11 @@ def chain_late(scene: Scene, states: Mapping[str, StepState], *, already: bool) 
     took = last.deciding.instant_unix_nano - opened
     if took <= limit:
         return []
+    expected = f"{last.step.name} within {spoken(limit)} of {scene.expectation.anchor.name}"
+    if skewed := _skewed(scene, {scene.anchor.service}, last.deciding.service):
+        doubt = _clocks_disagree(skewed, f"the way to {last.step.name}", took)
+        given = {"step": last.step.name, "expected": expected, "limit_ns": limit, **doubt}
+        return [finding(scene, Cause.CLOCK_SKEW, Verdict.INCONCLUSIVE, **given)]
     slowest = sorted((state for state in met if state.took_ns), key=lambda state: -(state.took_ns or 0))[:3]
     spent = tuple(f"{state.step.name} took {spoken(state.took_ns or 0)}" for state in slowest)
     return [
@@ -139,7 +174,7 @@ def chain_late(scene: Scene, states: Mapping[str, StepState], *, already: bool) 
             consumer_group=last.deciding.group,
             span=last.deciding.succeeded or last.deciding.briefs[-1],
             last_good=scene.anchor.briefs[0],
-            expected=f"{last.step.name} within {spoken(limit)} of {scene.expectation.anchor.name}",
+            expected=expected,
             measured_ns=took,
             limit_ns=limit,
             evidence=spent,
