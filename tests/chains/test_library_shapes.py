@@ -1,8 +1,15 @@
 """What each library's instrumentation really emits gives one hop per message and group, and one chain per message."""
 
-from tests.support.spans import Traces, link
+from typing import Any
+
+import pytest
+
+from tests.check.ordering import QUIET
+from tests.support.spans import Style, Traces, link
 from tests.support.stored import analysed
-from tracecheck.model import Operation, SpanKind
+from tracecheck.check import evaluate
+from tracecheck.expect import expect_chain, process, send
+from tracecheck.model import Operation, SpanKind, Verdict
 
 
 def test_kafka_python_goes_on_by_correlation_where_its_receive_span_ends_early() -> None:
@@ -121,6 +128,37 @@ def test_celery_is_one_hop_per_task_by_parent_and_by_link() -> None:
     assert analysed(story).lines == [
         "web > celery > worker(): delivered, by link",
         "web > celery > worker(): delivered, by parent",
+    ]
+
+
+@pytest.mark.parametrize("style", ["parent", "link"])
+def test_celery_retries_are_attempts_of_one_delivery(style: Style) -> None:
+    story = Traces()
+    task: dict[str, Any] = {"system": "celery", "message_id": "task-1"}
+    story.send("web", "celery", **task)
+    for _ in range(3):
+        run = story.process("worker", "celery", of=story.spans[-1], style=style, group=None, took_ms=5, **task)
+        sent = story.send("worker", "celery", under=run, **task)
+    story.lose(sent)  # the third time all went well
+    found = analysed(story)
+    assert found.lines == [f"web > celery > worker(): delivered, 3 attempts, by {style}"]
+    assert [brief.error for brief in found.hops[0].attempt_spans] == ["put back to be tried again"] * 2 + [None]
+    steps = {"asked": send("celery"), "ran": process("celery", after="asked", times=1)}
+    (result,) = evaluate(found.chains[0], expect_chain("task", steps=steps), QUIET, settle_ns=0)
+    assert (result.verdict, result.findings) == (Verdict.PASS, ())
+
+
+@pytest.mark.parametrize("other", [{"message_id": "task-2"}, {"system": "kafka", "offset": 7}, {"system": "rabbitmq"}])
+def test_a_handler_that_sends_another_message_to_where_its_own_came_from_puts_nothing_back(
+    other: dict[str, Any],
+) -> None:
+    story = Traces()
+    task: dict[str, Any] = {"system": "celery", "message_id": "task-1"}
+    run = story.process("worker", "celery", of=story.send("web", "celery", **task), group=None, **task)
+    story.send("worker", "celery", under=run, **(task | other))
+    assert analysed(story).lines == [
+        "web > celery > worker(): delivered, by parent",
+        "worker > celery > ?: undelivered",
     ]
 
 

@@ -90,7 +90,11 @@ class Oracle:
 
     def went_wrong(self, n: int) -> bool:
         """Whether a span, or what came of a receive span, ended in error."""
-        return self.spans[n].status == 2 or (n in self.handlers and self.handlers[n][-1].status == 2)
+        return (
+            self.spans[n].status == 2
+            or n in self.puts_back.values()
+            or (n in self.handlers and self.handlers[n][-1].status == 2)
+        )
 
     def said(self, n: int, name: str) -> object:
         """A canonical messaging value of a span."""
@@ -110,7 +114,30 @@ class Oracle:
             here = self.said(n, "destination")
             if self.role[outer] == "create" or here is None or here == self.said(outer, "destination"):
                 return self.folded(outer)
-        return n
+        return self.folded(self.taken_from(self.puts_back[n])) if n in self.puts_back else n
+
+    @cached_property
+    def puts_back(self) -> dict[int, int]:
+        """Sends by which a process span sends the very message again that it was handed, and that span."""
+        found: dict[int, int] = {}
+        for n in self.all:
+            outer = self.parent[n]
+            if self.role[n] != "send" or outer is None or outer >= n or self.role[outer] != "process":
+                continue
+            has_place = self.said(n, "offset") is not None or self.said(outer, "offset") is not None
+            if self._same_message(n, outer) and not has_place and self.taken_from(outer) < outer:
+                found[n] = outer
+        return found
+
+    def taken_from(self, n: int) -> int:
+        """The first send of just this message that a span names as parent or link; the span itself if there is none."""
+        named = [self.parent[n], *(target for _, target in self.targets[n])]
+        sends = [m for m in named if m is not None and self.role[m] in PRODUCER and m < n and self._same_message(m, n)]
+        return min(sends, default=n)
+
+    def _same_message(self, one: int, other: int) -> bool:
+        names = ("system", "destination", "message_id")
+        return all(self.said(one, name) == self.said(other, name) is not None for name in names)
 
     @cached_property
     def pointed_at(self) -> set[int]:

@@ -22,8 +22,13 @@ class ChainOracle(Oracle):
         for key, consumers in handled.items():
             processes = [n for n in consumers if self.role[n] == "process"]
             kept = set(processes or consumers)
-            found[key] = sorted(n for n in kept if not ((o := self.owner(n)) in kept and o is not None and o < n))
+            found[key] = sorted(n for n in kept if not self._is_part_of(n, self.owner(n), kept))
         return found
+
+    def _is_part_of(self, n: int, owner: int | None, attempts: set[int]) -> bool:
+        """Whether it is the same attempt as the one around it; what was sent to it directly is not."""
+        above = self.parent[n]
+        return owner in attempts and owner < n and (above is None or self.role[above] not in ("create", "send"))
 
     def _group(self, n: int, message: int) -> str:
         service = self.spans[n].service

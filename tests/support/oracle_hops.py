@@ -231,8 +231,11 @@ class HopOracle(ChainOracle):
                 own = ("position", one["partition"], one["offset"])
             elif one["message_id"] is not None:
                 own = ("id", one["message_id"])
-            ids = [i for i in (one["message_id"], found.get(own, {}).get("message_id")) if i is not None]
-            found[own] = one | {"message_id": max(ids, default=None)}  # type: ignore[type-var]
+            said = [one, found.get(own, one)]
+            found[own] = one | {
+                name: max((each[name] for each in said if each[name] is not None), default=None)  # type: ignore[type-var]
+                for name in ("partition", "message_id")
+            }
         return found
 
     def _unknown(self, own: object, attempts: list[int]) -> OracleHop:

@@ -69,6 +69,7 @@ def random_spans(random: Random, most: int = 14) -> list[Span]:
             )
         )
     made += [below for span in made for below in _below(random, name, span)]
+    made += [again for span in made for again in _put_back(random, made, span)]
     return made + [_another(random, span) for span in made if random.random() < 0.04]
 
 
@@ -112,6 +113,35 @@ def _below(random: Random, name: str, span: Span) -> list[Span]:
     took = Messaging(system="kafka", operation=Operation.RECEIVE, destination=f"{name}-T", identity=MessageIdentity())
     received = replace(handled, messaging=took, name="receive", service=random.choice(["a", "b", "c"]))
     return [received, *_below(random, name, received)]
+
+
+def _put_back(random: Random, made: list[Span], span: Span) -> list[Span]:
+    """Sometimes a process span sends again what it was handed, and another takes it."""
+    handed = {other.key: other for other in made if other.kind is SpanKind.PRODUCER and other.messaging}
+    causes = [(span.trace_id, span.parent_span_id), *((link.trace_id, link.span_id) for link in span.links)]
+    sent = next((handed[key] for key in causes if key in handed), None)  # type: ignore[index]
+    if span.messaging is None or span.kind is not SpanKind.CONSUMER or sent is None or random.random() < 0.5:
+        return []
+    start = span.start_unix_nano + random.randint(-1, 3) * 1000
+    again = replace(
+        sent,
+        trace_id=span.trace_id,
+        span_id=new_span_id(),
+        parent_span_id=span.span_id,
+        links=(),
+        start_unix_nano=start,
+        end_unix_nano=start + 1000,
+    )
+    taken = replace(
+        span,
+        trace_id=again.trace_id,
+        span_id=new_span_id(),
+        parent_span_id=again.span_id,
+        links=(),
+        start_unix_nano=start + random.randint(-1, 3) * 1000,
+        end_unix_nano=start + 5000,
+    )
+    return [again, taken][: random.randint(1, 2)]
 
 
 def _aim(random: Random, made: list[Span], keys: list[tuple[str, str]], is_consumer: bool):  # type: ignore[no-untyped-def]

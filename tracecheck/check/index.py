@@ -227,7 +227,8 @@ class Index:
             same = cause.messaging.destination == messaging.destination
             if cause.messaging.operation is Operation.CREATE and (same or edge.via == "link"):
                 return False
-            if cause.messaging.operation is Operation.SEND and same and edge.via == "parent":
+            # A handler that sends to where its message came from, without a hop of its own: it put that message back.
+            if cause.messaging.operation in (Operation.SEND, Operation.PROCESS) and same and edge.via == "parent":
                 return False
         return True
 

@@ -81,8 +81,8 @@ def deliveries_of(facts: Facts, edges: Edges) -> Deliveries:
     for key, handled in _handled(facts, edges).items():
         kept = [one for one in handled if one.said.role == "process"] or handled
         if len(kept) > 1:
-            inside = {one.said.n for one in kept}
-            kept = [one for one in kept if not ((o := edges.owner(one.said.n)) in inside and o < one.said.n)]
+            numbers = {one.said.n for one in kept}
+            kept = [one for one in kept if not _is_inside(one.said.n, numbers, edges)]
         delivery = found.of[key] = Delivery(*key, attempts=kept)
         found.by_message[key[0]].append(delivery)
     found.orphans = [
@@ -97,6 +97,12 @@ def deliveries_of(facts: Facts, edges: Edges) -> Deliveries:
     if found.orphans:
         found.ghosts = _ghosts(facts, edges, found)
     return found
+
+
+def _is_inside(n: int, attempts: set[int], edges: Edges) -> bool:
+    """Inside an earlier attempt, unless a send directly above says that the earlier one put the message back."""
+    owner = edges.owner(n)
+    return owner in attempts and owner < n and edges.facts.parent[n] not in edges.facts.producers
 
 
 def _handled(facts: Facts, edges: Edges) -> dict[DeliveryKey, list[Attempt]]:

@@ -10,6 +10,9 @@ NEVER = 2**63 - 1
 
 _PRODUCING = (Operation.CREATE, Operation.SEND)
 _CONSUMING = (Operation.RECEIVE, Operation.PROCESS)
+_PUT_BACK = "put back to be tried again"
+"""The error of an attempt that sent its own message again, and said of none."""
+
 _SENT = ("send", "publish", "produce")
 """How a span is named that sends."""
 
@@ -48,10 +51,14 @@ class Said:
     batch_count: int | None = None
     retry_of: str | None = None
     handler: Handler | None = None
+    is_put_back: bool = False
+    """It did not fail itself, but sent its message again."""
 
     @property
     def error(self) -> str | None:
         """What its failure said; None if it did not fail."""
+        if self.is_put_back:
+            return _PUT_BACK
         if not self.failed or self.span.status is StatusCode.ERROR or self.handler is None:
             return self.span.status_message if self.failed else None
         return self.handler.message

@@ -28,12 +28,32 @@ def _folded(facts: Facts) -> dict[int, int]:
     folded: dict[int, int] = {}
     for n, said in facts.producers.items():
         outer = facts.parent[n]
-        if said.role != "send" or outer is None or outer >= n or outer not in facts.producers:
+        if said.role != "send" or outer is None or outer >= n:
+            continue
+        if outer in facts.consumers and (message := _put_back(facts, said, facts.consumers[outer])) is not None:
+            folded[n] = folded.get(message, message)
+            handler = facts.consumers[outer]
+            handler.is_put_back = handler.is_put_back or not handler.failed
+            handler.failed = True
+        if outer not in facts.producers:
             continue
         around = facts.producers[outer]
         if around.role == "create" or said.destination is None or said.destination == around.destination:
             folded[n] = folded.get(outer, outer)
     return folded
+
+
+def _put_back(facts: Facts, sent: Said, handler: Said) -> int | None:
+    """The message that its own handler sends again, by the same id to the same place and without a position of its own,
+    as Celery does for a retry: it is put back to be tried again."""
+    same = (sent.system, sent.destination, sent.message_id)
+    if None in same or handler.role != "process" or (sent.offset, handler.offset) != (None, None):
+        return None
+    causes = {facts.parent[handler.n], *(target for _, target in facts.links.get(handler.n, ()))}
+    sends = (facts.producers[n] for n in causes if n in facts.producers and n < handler.n)
+    if (handler.system, handler.destination, handler.message_id) != same:
+        return None
+    return min((one.n for one in sends if (one.system, one.destination, one.message_id) == same), default=None)
 
 
 def _carried(facts: Facts, folded: dict[int, int]) -> dict[int, set[int]]:

@@ -52,9 +52,15 @@ def _parts_of(said: Said, edges: Edges) -> dict[str, Said]:
             part = f"p{one.partition or ''}:{one.offset}"
         elif one.message_id is not None:
             part = f"i{one.message_id}"
-        ids = [each.message_id for each in (one, found.get(part)) if each is not None and each.message_id is not None]
-        found[part] = replace(one, message_id=max(ids, default=None))
+        known = found.get(part, one)
+        found[part] = replace(
+            one, partition=_most(one.partition, known.partition), message_id=_most(one.message_id, known.message_id)
+        )
     return found
+
+
+def _most(one: str | None, other: str | None) -> str | None:
+    return max((each for each in (one, other) if each is not None), default=None)
 
 
 def _around(facts: Facts, candidates: dict[int, tuple[str, dict[str, Said]]], n: int, group: str) -> Container[str]:

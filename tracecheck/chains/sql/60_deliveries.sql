@@ -32,9 +32,10 @@ delete from c_attempt r where role <> 'process' and exists (
     select 1 from c_attempt p
     where p.role = 'process' and p.message = r.message and p.part = r.part and p.grp = r.grp);
 
--- nor is a span inside an earlier one.
+-- nor is a span inside an earlier one, unless a send directly above it says that the earlier one put the message back.
 delete from c_attempt a where exists (
     select 1 from c_owner o
+    join c_consumer d on d.n = o.n and (d.parent is null or d.parent not in (select n from c_producer_span))
     join c_edge x on x.consumer = o.n
     join c_edge y on y.consumer = o.owner and y.message = x.message
     join c_attempt b on b.consumer = o.owner and b.message = y.message
