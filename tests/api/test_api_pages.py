@@ -43,6 +43,21 @@ def test_the_first_page_leads_to_every_chain(url: str) -> None:
     _, chain = fetched(f"{url}/{links[0]}")
     assert "chain o-17" in chain
     assert "process orders" in chain
+    assert '<a href="../">all chains</a>' in chain
+
+
+def test_the_first_page_marks_a_chain_whose_message_nobody_took(url: str, store: Store) -> None:
+    lost = Traces(correlation_id="o-18")
+    lost.send("checkout", "orders", partition="0", offset=42)
+    store.append(lost.spans)
+    _, page = fetched(f"{url}/")
+    broken = {
+        name: int(count)
+        for name, count in re.findall(
+            r'<a href="chains/[^"]+">([^<]+)</a>.*?"number(?: fail)?">(\d+)</td>\n<td class="fail">', page, re.S
+        )
+    }
+    assert broken == {"o-17": 0, "o-18": 1}
 
 
 @pytest.mark.parametrize("name", ["o-17", "run-1"])

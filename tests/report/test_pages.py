@@ -39,7 +39,11 @@ def an_overview(
         transit_p95_ns=2 * SECOND,
     )
     return Overview(
-        chains=[chain.summary for chain in chains], findings=findings, stages=[stage], as_of_unix_nano=NOON + 9 * SECOND
+        chains=[chain.summary for chain in chains],
+        broken={},
+        findings=findings,
+        stages=[stage],
+        as_of_unix_nano=NOON + 9 * SECOND,
     )
 
 

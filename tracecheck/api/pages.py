@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from tracecheck.chains import find, load, stages, summaries
+from tracecheck.chains import broken_hops, find, load, stages, summaries
 from tracecheck.check import check_store, diagnose
 from tracecheck.errors import UsageError
 from tracecheck.expect import Expectation
@@ -58,9 +58,11 @@ def page_routes(
 
 def overview_html(store: Store, *, run_id: str | None = None, links: bool = True) -> str:
     """The first page, of all that is stored or of one run."""
+    latest = summaries(store, run_id=run_id, limit=LATEST)
     return overview_page(
         Overview(
-            chains=tuple(reversed(redacted(tuple(summaries(store, run_id=run_id, limit=LATEST))))),
+            chains=tuple(reversed(redacted(tuple(latest)))),
+            broken=broken_hops(store, [one.chain_id for one in latest]),
             findings=redacted(tuple(diagnose(store, run_id=run_id))),
             stages=stages(store, run_id=run_id),
             as_of_unix_nano=time.time_ns(),
@@ -69,7 +71,7 @@ def overview_html(store: Store, *, run_id: str | None = None, links: bool = True
     )
 
 
-def chain_html(store: Store, chain_id: str, expectations: Sequence[Expectation] = ()) -> str:
+def chain_html(store: Store, chain_id: str, expectations: Sequence[Expectation] = (), *, links: bool = False) -> str:
     """The page of one chain. Raises `UsageError` if it is not stored.
 
     With expectations it tells what they find in it, else what its spans prove by themselves.
@@ -79,7 +81,7 @@ def chain_html(store: Store, chain_id: str, expectations: Sequence[Expectation] 
         findings = tuple(each for result in report.results for each in result.findings)
     else:
         findings = tuple(diagnose(store, chain_id))
-    return chain_page(redacted(load(store, chain_id)), redacted(findings))
+    return chain_page(redacted(load(store, chain_id)), redacted(findings), links=links)
 
 
 def _named(store: Store, needle: str) -> str:
@@ -87,7 +89,7 @@ def _named(store: Store, needle: str) -> str:
     found = find(store, needle)
     if len(found) != 1:
         raise UsageError(f"{needle!r} names {len(found)} chains; expected an id of one, or a prefix that only one has")
-    return chain_html(store, found[0])
+    return chain_html(store, found[0], links=True)
 
 
 def _page(html: str) -> Response:

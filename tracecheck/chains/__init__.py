@@ -12,7 +12,7 @@ from tracecheck.chains.load import load, load_many
 from tracecheck.chains.lookup import find, hops, summaries
 from tracecheck.chains.refresh import is_current, pipeline, refresh
 from tracecheck.chains.shapes import steps_of
-from tracecheck.chains.stages import Stage, stages
+from tracecheck.chains.stages import Stage, broken_hops, stages
 from tracecheck.chains.surroundings import (
     GroupPosition,
     GroupSeen,
@@ -32,6 +32,7 @@ __all__ = [
     "PathSegment",
     "Stage",
     "Surroundings",
+    "broken_hops",
     "clock_skews",
     "corrected",
     "critical_path",

@@ -1,5 +1,6 @@
 """What passes where, counted: every destination at every consumer group, with the times its messages took."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tracecheck.store import Reader
@@ -17,6 +18,13 @@ STAGES = """
     group by all
     order by min(producer_start_unix_nano) nulls last, destination, consumer_group
     limit $most
+"""
+
+BROKEN = """
+    select chain_id, count(*) as broken
+    from hops
+    where outcome in ('failed', 'undelivered') and list_contains($chain_ids, chain_id)
+    group by all
 """
 
 
@@ -38,3 +46,9 @@ class Stage:
 def stages(store: Reader, *, run_id: str | None = None, most: int = 200) -> list[Stage]:
     """Stages of all chains, or of one run, in the order messages first passed them."""
     return [Stage(**row) for row in store.query(STAGES, {"run_id": run_id, "most": most}).to_pylist()]
+
+
+def broken_hops(store: Reader, chain_ids: Sequence[str]) -> dict[str, int]:
+    """How many messages of each of these chains failed or were seen by nobody; chains without such are left out."""
+    rows = store.query(BROKEN, {"chain_ids": list(chain_ids)}).to_pylist()
+    return {row["chain_id"]: row["broken"] for row in rows}

@@ -1,6 +1,6 @@
 """Pages for a browser: one chain over time, and what the store holds. They load nothing and run nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tracecheck.chains import Stage
@@ -18,16 +18,20 @@ MAX_TREE_CHARACTERS = 200_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """What a store holds: its latest chains, what broke, and each stage messages pass."""
+    """What a store holds: its latest chains, what broke, and each stage messages pass.
+
+    `broken` counts the hops of each chain, by its id, that failed or were seen by nobody.
+    """
 
     chains: Sequence[ChainSummary]
+    broken: Mapping[str, int]
     findings: Sequence[Finding]
     stages: Sequence[Stage]
     as_of_unix_nano: int
 
 
-def chain_page(chain: Chain, findings: Sequence[Finding] = ()) -> str:
-    """One chain: its timeline, its findings as `check` words them, and its tree."""
+def chain_page(chain: Chain, findings: Sequence[Finding] = (), *, links: bool = False) -> str:
+    """One chain: its timeline, its findings as `check` words them, and its tree. With `links` it leads back to all."""
     told = [finding for finding in findings if finding.verdict is not Verdict.PASS]
     said = [finding for finding in findings if finding.verdict is Verdict.PASS]
     return filled(
@@ -40,6 +44,7 @@ def chain_page(chain: Chain, findings: Sequence[Finding] = ()) -> str:
         blocks=[(sentences.sentence(each), "\n".join(finding_lines(each, each.completeness))) for each in told],
         remarks=[sentences.sentence(each) for each in said],
         tree=render_tree(chain, findings)[:MAX_TREE_CHARACTERS],
+        links=links,
     )
 
 
