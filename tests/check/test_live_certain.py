@@ -163,5 +163,17 @@ def test_a_message_received_is_no_pass_while_its_handling_may_still_be_told_of()
     assert [finding.code for result in late.results for finding in result.findings] == [Cause.LATE]
 
 
+def test_a_late_attempt_that_counts_earlier_ones_is_certain_once_those_have_come() -> None:
+    story = Traces(run_id="run-1")
+    placed = story.send("checkout", "orders")
+    first = story.process("billing", "orders", of=placed, attempt=1)
+    story.wait(5_000)
+    again = story.process("billing", "orders", of=placed, attempt=2)
+    within = expect_chain("order", steps={"placed": send("orders"), "charged": charged_within("1s")})
+    assert not first_certain([placed, again], [within], "run-1")
+    assert first_certain([placed, again, first], [within], "run-1")["order"].verdict is Verdict.PASS
+    assert once_all_has_come([placed, again], within) is Verdict.FAIL
+
+
 def charged_within(within: str) -> WrittenStep:
     return process("orders", group="billing", after="placed", within=within)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence, Set
 from tracecheck.check.index import Unit, leading_to
 from tracecheck.check.match import describe_pattern
 from tracecheck.check.scene import Case, Scene, StepState, details, finding, spoken
+from tracecheck.check.verdict import if_absent
 from tracecheck.expect.model import Segment
 from tracecheck.model import Cause, Finding, SpanBrief, Verdict
 
@@ -29,7 +30,7 @@ def took_ns(case: Case, unit: Unit) -> int | None:
 
 def step_late(case: Case, state: StepState) -> list[Finding]:
     """The step came after its `within`. What was seen is enough: this fails at once, unless a clock it is measured by
-    is known to be wrong."""
+    is known to be wrong, or its span counts attempts before it of which nothing came yet: one may have been in time."""
     limit, unit = case.step.within_ns, state.deciding
     if limit is None or unit is None or state.took_ns is None or state.took_ns <= limit:
         return []
@@ -38,17 +39,29 @@ def step_late(case: Case, state: StepState) -> list[Finding]:
         doubt = _clocks_disagree(skewed, case.step.name, state.took_ns)
         return [case.finding(Cause.CLOCK_SKEW, Verdict.INCONCLUSIVE, **doubt)]
     span = unit.succeeded or unit.briefs[-1]
-    return [
-        case.finding(
-            Cause.LATE,
-            service=span.service,
-            consumer_group=unit.group or case.pattern.group,
-            span=span,
-            measured_ns=state.took_ns,
-            evidence=_where_time_went(unit),
-            detail=_parts(unit),
-        )
-    ]
+    untold = _attempts_untold(case.scene, unit)
+    finding = case.finding(
+        Cause.LATE,
+        service=span.service,
+        consumer_group=unit.group or case.pattern.group,
+        span=span,
+        measured_ns=state.took_ns,
+        evidence=(*_where_time_went(unit), *((f"{untold} earlier attempts have no span yet",) if untold else ())),
+        detail=_parts(unit),
+    )
+    if untold:
+        return [if_absent(finding, case.scene.completeness, case.scene.expectation.completeness)]
+    return [finding]
+
+
+def _attempts_untold(scene: Scene, unit: Unit) -> int:
+    """How many attempts before the first success that is stored are only known by the number that one carries."""
+    place, deciding = next(
+        ((place, brief) for place, brief in enumerate(unit.briefs) if brief == unit.succeeded), (0, unit.briefs[0])
+    )
+    span = scene.index.spans.get((deciding.trace_id, deciding.span_id))
+    number = span.messaging.attempt if span is not None and span.messaging is not None else None
+    return max(0, number - 1 - place) if number is not None else 0
 
 
 def segments_late(case: Case, units: Sequence[Unit]) -> list[Finding]:
