@@ -6,7 +6,7 @@ import click
 
 from tracecheck.cli.options import output_option, store_option
 from tracecheck.cli.output import emit
-from tracecheck.cli.reading import opened
+from tracecheck.cli.reading import asked
 
 if TYPE_CHECKING:
     from tracecheck.check.doctor import Checkup, Scope, ServiceSeen
@@ -20,7 +20,7 @@ def doctor(store: str | None, output: str) -> None:
     from tracecheck.check.doctor import doctor as checkup
     from tracecheck.report import analysis_documents, documents
 
-    with opened(store) as held:
+    with asked(store) as held:
         found = checkup(held)
     emit(documents.dump(analysis_documents.doctor(found)) if output == "json" else _text(found))
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from tracecheck.chains import HopTiming
     from tracecheck.model import ChainSummary, Finding, Hop
-    from tracecheck.store import Store
 
 CHAIN = click.argument("chain", required=False)
 
@@ -137,7 +136,7 @@ def sql(query: str, plain_csv: bool, store: str | None, output: str) -> None:
     if query == "-":
         query = sys.stdin.read()
     with current(store) as held:
-        found = _asked(held, query)
+        found = held.query(query)
     columns, rows = found.column_names, list(zip(*map(_values, found.columns), strict=True))
     if output == "json":
         emit(documents.dump(documents.rows(columns, rows)))
@@ -145,19 +144,6 @@ def sql(query: str, plain_csv: bool, store: str | None, output: str) -> None:
         emit(_csv(columns, rows, guard=not plain_csv))
     else:
         emit(_rows_table(columns, rows))
-
-
-def _asked(held: "Store", query: str) -> "pa.Table":
-    """The rows of a query. It runs in a thread of its own, as a query that runs does not hear Ctrl-C."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(1, "tracecheck-sql") as pool:
-        asked = pool.submit(held.query, query)
-        try:
-            return asked.result()
-        except KeyboardInterrupt:
-            held.close()  # which interrupts it
-            raise
 
 
 def _chains_table(found: "list[ChainSummary]") -> str:

@@ -7,7 +7,7 @@ import click
 
 from tracecheck.cli.options import output_option, store_option
 from tracecheck.cli.output import emit, progress, say, wants_colour
-from tracecheck.cli.reading import opened
+from tracecheck.cli.reading import asked
 
 PROBLEMS_SHOWN = 20
 NOTHING_READ = 2
@@ -43,7 +43,7 @@ def import_(files: tuple[str, ...], strict: bool, store: str | None, output: str
     from tracecheck.importers import import_files
     from tracecheck.report import documents
 
-    with opened(store, create=True) as held, progress("importing") as update:
+    with asked(store, create=True) as held, progress("importing") as update:
         done = import_files(
             held,
             files,

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tracecheck.cli.interrupts import hearing_interrupts
 from tracecheck.cli.output import say
 from tracecheck.config import is_url, store_location
 from tracecheck.errors import UsageError
@@ -40,11 +41,18 @@ def opened(given: str | None, *, create: bool = False) -> Iterator["Store"]:
 
 
 @contextmanager
+def asked(given: str | None, *, create: bool = False) -> Iterator["Store"]:
+    """The same for a command that only asks or stores: Ctrl-C ends whatever the store is at."""
+    with opened(given, create=create) as store, hearing_interrupts(store):
+        yield store
+
+
+@contextmanager
 def current(given: str | None) -> Iterator["Store"]:
     """The same, its chain tables brought up to date first."""
     from tracecheck.chains import is_current, refresh
 
-    with opened(given) as store:
+    with asked(given) as store:
         location = store_location(given)
         if not is_current(store):
             if not is_url(location) and not os.access(location, os.W_OK):

@@ -10,7 +10,7 @@ from tracecheck.cli.inject import inject
 from tracecheck.cli.load import load
 from tracecheck.cli.observe import observe
 from tracecheck.cli.options import DURATION, verdict_options
-from tracecheck.cli.reading import opened
+from tracecheck.cli.reading import asked
 from tracecheck.cli.replay import replay
 from tracecheck.cli.run import SPECS, run
 from tracecheck.cli.verdicts import exit_status, publish
@@ -54,7 +54,7 @@ def check(
 
     expectations = read_specs(specs)
     positions = _positions(bootstrap_servers, expectations)() if bootstrap_servers else ()
-    with opened(store) as held:
+    with asked(store) as held:
         report = check_store(held, expectations, run_id=run_id, needle=needle, settle_ns=settle, positions=positions)
         return publish(report, held, **shown)
 
@@ -104,7 +104,7 @@ def wait(
     from tracecheck.scenario.wait import wait_for
 
     expectations = read_specs(specs)
-    with opened(store) as held:
+    with asked(store) as held:
         report = wait_for(
             held,
             expectations,

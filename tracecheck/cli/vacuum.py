@@ -8,7 +8,7 @@ import click
 
 from tracecheck.cli.options import output_option, store_option
 from tracecheck.cli.output import emit
-from tracecheck.cli.reading import opened
+from tracecheck.cli.reading import asked
 from tracecheck.config import store_location
 from tracecheck.errors import UsageError
 
@@ -91,7 +91,7 @@ def vacuum(keep: int | None, keep_at_most: int | None, compact: bool, store: str
 
     if keep is None and keep_at_most is None and not compact:
         raise UsageError("vacuum needs to know what to keep: give --keep, --keep-at-most or --compact")
-    with opened(store) as held:
+    with asked(store) as held:
         done = remove(held, older_than_ns=keep, larger_than_bytes=keep_at_most)
     if compact:
         rewrite(store_location(store))

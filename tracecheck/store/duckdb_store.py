@@ -132,10 +132,8 @@ class DuckDBStore:
         return appended
 
     def append_journaled(self, batch: pa.Table, until: JournalPosition | None, ingested_unix_nano: int) -> Appended:
-        """As `append_arrow`, for rows that a receiver acknowledged, and announced, at `ingested_unix_nano`.
-
-        Notes in the same transaction, if told, that its journal is stored until there.
-        """
+        """As `append_arrow`, for rows that a receiver acknowledged, and announced, at `ingested_unix_nano`. Notes in
+        the same transaction, if told, that its journal is stored until there."""
         return self._append(batch, until, ingested_unix_nano)
 
     def warm_up(self) -> None:
@@ -217,6 +215,12 @@ class DuckDBStore:
         with self._changed:
             self._changed.wait_for(lambda: self._generation > after or self._closed, max(timeout_s, 0))
             return self._generation
+
+    def interrupt(self) -> None:
+        """Ends what runs now, queries and writes, with an error; a write leaves nothing behind."""
+        with self._changed:
+            for connection in () if self._closed else (*self._readers, self._work_connection, self._connection):
+                connection.interrupt()
 
     def close(self) -> None:
         """See `Reader.close`. Running queries are interrupted; a running append is finished first."""
@@ -334,9 +338,7 @@ def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _bound(parameters: Mapping[str, object] | Sequence[object] | None) -> object:
-    if parameters is None or isinstance(parameters, Mapping):
-        return parameters
-    return list(parameters)
+    return parameters if parameters is None or isinstance(parameters, Mapping) else list(parameters)
 
 
 def _kept(rows: pa.Table) -> pa.Table:
