@@ -44,10 +44,8 @@ class Attributes:
         """Gives an item the value just read; arrays and maps are written out."""
         texts: cython.longlong
         octets: cython.longlong
-        self.items.raw.view[place] = -1
-        self.items.cut_texts.view[place] = 0
-        self.items.cut_bytes.view[place] = 0
         if self.value.kind == ARRAY or self.value.kind == MAP:
+            self.items.raw.view[place] = -1
             if self.value.kind == ARRAY:
                 self.items.raw.view[place] = self.value.a
                 self.items.raw_end.view[place] = self.value.a + self.value.b
@@ -125,8 +123,9 @@ class Attributes:
             self.counts.view[SURPLUS] += surplus
             self.items.shrink(base + self.limits.attributes)
         for place in range(base, self.items.size):
-            self.counts.view[CUT_TEXT] += self.items.cut_texts.view[place]
-            self.counts.view[CUT_BYTES] += self.items.cut_bytes.view[place]
+            if self.items.kind.view[place] == JSON:
+                self.counts.view[CUT_TEXT] += self.items.cut_texts.view[place]
+                self.counts.view[CUT_BYTES] += self.items.cut_bytes.view[place]
             if self.items.key_length.view[place] > self.limits.name_bytes:
                 self.items.key_length.view[place] = self.work.cut(
                     self.items.key_start.view[place], self.limits.name_bytes

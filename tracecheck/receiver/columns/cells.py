@@ -55,7 +55,8 @@ RECENT = cython.declare(cython.int, 1024)
 class Repeated:
     """Texts of which most have been there before, or NULL: each is kept once, and the cells say which one it is.
 
-    One that hashes like a later one may be forgotten and kept again; so no text costs more than one comparison.
+    A text follows from numbers, so that one that is known is never written. One whose numbers hash like those of a
+    later one may be forgotten and kept again; so no text costs more than one comparison.
     """
 
     kept: Texts
@@ -63,6 +64,9 @@ class Repeated:
     which: Ints
     given: Bits
     recent: Ints
+    numbers: Ints
+    ends: Ints
+    place: cython.Py_ssize_t
 
     def __init__(self, work: Bytes) -> None:
         self.kept = Texts(work)
@@ -71,28 +75,49 @@ class Repeated:
         self.which = Ints()
         self.given = Bits()
         self.recent = Ints(*[0] * RECENT)
+        self.numbers = Ints()
+        self.ends = Ints(0, 0)
 
     @cython.cfunc
     @cython.nogil
-    def close(self, hashed: cython.ulonglong, given: cython.bint) -> cython.int:
-        """Ends one cell: what was put into `text` since the last one, which hashes so, or NULL."""
-        last: cython.Py_ssize_t = self.kept.ends.size - 1
-        start: cython.Py_ssize_t = self.kept.ends.view[last]
-        length: cython.Py_ssize_t = self.text.size - start
-        place: cython.Py_ssize_t = (hashed ^ (hashed >> 10)) & (RECENT - 1)
-        known: cython.Py_ssize_t = self.recent.view[place]
-        self.given.put(given)
-        if not given:
-            return self.which.put(0)
-        # What was kept may have been taken back since.
-        if known < last and self.kept.ends.view[known + 1] - self.kept.ends.view[known] == length:
-            if self.text.repeats(self.kept.ends.view[known], start, length):
-                self.text.size = start
-                return self.which.put(known)
+    def put_known(self, numbers: Ints) -> cython.int:
+        """One cell: the text that follows from these numbers, or NULL if there are none. Returns 0 if it is not known:
+        then it must be put into `text` and told to `close`."""
+        at: cython.Py_ssize_t
+        known: cython.Py_ssize_t = 0
+        first: cython.Py_ssize_t
+        hashed: cython.ulonglong = 0
+        if numbers.size:
+            for at in range(numbers.size):
+                hashed = 31 * hashed + numbers.view[at]
+            self.place = (hashed ^ (hashed >> 10)) & (RECENT - 1)
+            known = self.recent.view[self.place]
+            if known >= self.ends.size - 1:  # it has been taken back
+                return 0
+            first = self.ends.view[known]
+            if self.ends.view[known + 1] - first != numbers.size:
+                return 0
+            for at in range(numbers.size):
+                if self.numbers.view[first + at] != numbers.view[at]:
+                    return 0
+        self.given.put(known > 0)
+        self.which.put(known)
+        return 1
+
+    @cython.cfunc
+    @cython.nogil
+    def close(self, numbers: Ints) -> cython.int:
+        """Ends one cell: what was put into `text` since `put_known` did not know it."""
+        at: cython.Py_ssize_t
+        last: cython.int = self.ends.size - 1
         if self.text.size > INT32_LIMIT:
             return refuse(TOO_MUCH)
         self.kept.ends.put(self.text.size)
-        self.recent.view[place] = last
+        for at in range(numbers.size):
+            self.numbers.put(numbers.view[at])
+        self.ends.put(self.numbers.size)
+        self.recent.view[self.place] = last
+        self.given.put(True)
         return self.which.put(last)
 
 

@@ -10,8 +10,9 @@ from tracecheck.receiver.columns.memory import Bytes
 class Items:
     """Attributes of one span, link, event, resource or map: where the key is, and what the value is.
 
-    `a` is a number, the bits of a double, or where the value's text begins; `b` is that text's length. `raw` is where
-    a written-out array came from.
+    `a` is a number, the bits of a double, or where the value's text begins; `b` is that text's length. Of arrays and
+    maps that are written out, and of no others: `raw` is where an array came from (-1: a map), `cut_texts` and
+    `cut_bytes` how much of it was cut.
     """
 
     size: cython.Py_ssize_t

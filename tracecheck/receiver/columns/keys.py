@@ -21,7 +21,10 @@ MOST_KEYS = cython.declare(cython.int, 65_536)
 @cython.final
 @cython.cclass
 class Keys:
-    """Every attribute key seen so far, by number, with what is known about it."""
+    """Every attribute key seen so far, by number, with what is known about it.
+
+    All numbers are given anew when they are `forgotten`, which is counted.
+    """
 
     work: Bytes
     text: Text
@@ -33,6 +36,7 @@ class Keys:
     slot: Longs
     flags: Longs
     next: Longs
+    next_else: Longs
     seen: Longs
     item: Longs
     last: cython.longlong
@@ -40,6 +44,7 @@ class Keys:
     found_start: cython.Py_ssize_t
     found_length: cython.Py_ssize_t
     stamp: cython.longlong
+    forgotten: cython.int
 
     def __init__(self, ground: Ground) -> None:
         self.work, self.text, self.words = ground.work, ground.text, ground.words
@@ -51,7 +56,9 @@ class Keys:
         for _ in range(1024):
             self.buckets.put(0)
         self.start, self.length, self.slot = Longs(), Longs(), Longs()
-        self.flags, self.next, self.seen, self.item = Longs(), Longs(), Longs(), Longs()
+        self.flags, self.seen, self.item = Longs(), Longs(), Longs()
+        self.next, self.next_else = Longs(), Longs()
+        self.forgotten += 1
         self.learn(0, 0, 0)  # stands before the first key of a span
         self.learn(0, 0, 0)  # and of anything else
         size, slot = self.work.size, 0
@@ -89,6 +96,7 @@ class Keys:
         self.slot.put(-1)
         self.flags.put(flags)
         self.next.put(-1)
+        self.next_else.put(-1)
         self.seen.put(-1)
         self.item.put(-1)
         return self.text_of_keys.copy(start, length)
@@ -98,19 +106,15 @@ class Keys:
     def find(self, start: cython.Py_ssize_t, length: cython.Py_ssize_t) -> cython.int:
         """Which key this is, as `found`; mended (`found_start`, `found_length`) and learnt if it is new.
 
-        The key that followed last time is tried first.
+        The two keys that followed last are tried first.
         """
         at: cython.Py_ssize_t
         mask: cython.longlong
-        guess: cython.longlong = self.next.view[self.last]
         self.found_start = start
         self.found_length = length
-        if (
-            guess >= 0
-            and self.length.view[guess] == length
-            and self.text_of_keys.equal(self.start.view[guess], start, length)
-        ):
-            self.found = self.last = guess
+        if self.follows(self.next.view[self.last], start, length):
+            return 0
+        if self.follows(self.next_else.view[self.last], start, length):
             return 0
         if not self.look_up(start, length):
             self.text.mend(start, start + length)
@@ -129,9 +133,22 @@ class Keys:
                 self.found = self.start.size
                 self.learn(start, length, self.flags_of(start, length))
                 self.buckets.view[at] = self.found + 1
+        self.next_else.view[self.last] = self.next.view[self.last]
         self.next.view[self.last] = self.found
         self.last = self.found
         return 0
+
+    @cython.cfunc
+    @cython.inline
+    @cython.nogil
+    def follows(self, guess: cython.longlong, start: cython.Py_ssize_t, length: cython.Py_ssize_t) -> cython.int:
+        """Whether it is the guessed key, which is the one at hand then."""
+        if guess < 0 or self.length.view[guess] != length:
+            return 0
+        if not self.text_of_keys.equal(self.start.view[guess], start, length):
+            return 0
+        self.found = self.last = guess
+        return 1
 
     @cython.cfunc
     @cython.nogil

@@ -94,7 +94,7 @@ class Bytes(Column):
             return 0
         self.room(length)
         if cython.compiled:
-            touched = self.source.view[start] + self.source.view[start + length - 1] + self.view[self.size + length - 1]
+            touched = self.source.view[start + length - 1] + self.view[self.size + length - 1]
             memcpy(cython.address(self.view[self.size]), cython.address(self.source.view[start]), length)
         else:
             self.view[self.size : self.size + length] = self.source.view[start : start + length]
@@ -130,19 +130,6 @@ class Bytes(Column):
             return memcmp(cython.address(self.view[at]), cython.address(self.source.view[start]), length) == 0
         else:
             return int(self.view[at : at + length] == self.source.view[start : start + length])
-
-    @cython.cfunc
-    @cython.nogil
-    def repeats(self, one: cython.Py_ssize_t, other: cython.Py_ssize_t, length: cython.Py_ssize_t) -> cython.int:
-        """Whether two ranges are equal."""
-        touched: cython.int
-        if length <= 0:
-            return 1
-        if cython.compiled:
-            touched = self.view[one + length - 1] + self.view[other + length - 1]
-            return memcmp(cython.address(self.view[one]), cython.address(self.view[other]), length) == 0
-        else:
-            return int(self.view[one : one + length] == self.view[other : other + length])
 
     @cython.cfunc
     @cython.nogil
@@ -185,13 +172,16 @@ class Bytes(Column):
         word: cython.ulonglong = 0
         touched: cython.int
         if cython.compiled:
-            if stop - start >= 8:
-                touched = self.view[stop - 1]
+            if stop - start < 8:
+                return start
+            touched = self.view[stop - 1]
             while stop - start >= 8:
                 memcpy(cython.address(word), cython.address(self.view[start]), 8)
                 if word & HIGH_BITS:
-                    break
+                    return start
                 start += 8
+            memcpy(cython.address(word), cython.address(self.view[stop - 8]), 8)
+            return start if word & HIGH_BITS else stop
         elif bytes(self.view[start:stop]).isascii():
             return stop
         return start
@@ -325,7 +315,7 @@ class Bytes(Column):
     @cython.nogil
     def is_ascii(self, start: cython.Py_ssize_t, length: cython.Py_ssize_t) -> cython.int:
         at: cython.Py_ssize_t
-        for at in range(start, start + length):
+        for at in range(self.after_ascii(start, start + length), start + length):
             if self.view[at] >= 0x80:
                 return 0
         return 1

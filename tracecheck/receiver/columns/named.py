@@ -54,8 +54,7 @@ class Named:
         """Lets the slots know of these items and no others."""
         place: cython.Py_ssize_t
         slot: cython.longlong
-        for place in range(slots, slots + self.words.names):
-            self.places.view[place] = -1
+        self.places.unset(slots, self.words.names)
         if not self.attributes.flags & HAS_SLOT:
             return 0
         for place in range(first, last):

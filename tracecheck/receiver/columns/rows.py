@@ -58,6 +58,7 @@ class Shelf:
         column: Repeated = Repeated(self.work)
         self.keep(name, column.given, column.which)
         self.keep(f"{name}.kept", None, column.kept.ends, column.kept.text)
+        self.columns += [column.numbers, column.ends]
         return column
 
     def numbers(self, name: str) -> Numbers:

@@ -18,6 +18,7 @@ BYTES = cython.declare(cython.int, 5)
 ARRAY = cython.declare(cython.int, 6)
 MAP = cython.declare(cython.int, 7)
 JSON = cython.declare(cython.int, 8)  # an array or map, written out already
+KINDS = cython.declare(cython.int, 9)
 
 
 @cython.final
@@ -100,6 +101,14 @@ class Value:
                 self.text.mend(start + 2, stop)
                 self.a = self.text.start
                 self.b = self.text.length
+                return 0
+        if stop - start >= 2 and self.work.view[start] == 0x18:  # a whole number and nothing else
+            self.wire.at = start + 1
+            self.wire.varint(stop, 10)
+            if self.wire.at == stop:
+                self.kind = INT
+                self.a = self.wire.number
+                self.b = 0
                 return 0
         self.kind = EMPTY
         self.a = 0

@@ -134,6 +134,7 @@ class Words:
 
     words: Longs
     work: Bytes
+    last: cython.Py_ssize_t
 
     def __init__(self, work: Bytes) -> None:
         self.words = Longs()
@@ -144,8 +145,11 @@ class Words:
     def find(self, start: cython.Py_ssize_t, length: cython.Py_ssize_t) -> cython.Py_ssize_t:
         """Where in `words` it stands what the text means; 0 is nowhere."""
         at: cython.Py_ssize_t
+        if self.words.view[self.last + 1] == length and self.work.equal(self.words.view[self.last], start, length):
+            return self.last + 2
         for at in range(0, self.words.size, 4):
             if self.words.view[at + 1] == length and self.work.equal(self.words.view[at], start, length):
+                self.last = at
                 return at + 2
         return 0
 
