@@ -1,9 +1,8 @@
 """Finding chains and hops: lists, and chain ids by any name a user may have."""
 
 import re
-from typing import Any
 
-from tracecheck.chains.load import in_order
+from tracecheck.chains.load import hops_of, in_order, numbers_of
 from tracecheck.chains.rows import hop_of, summary_of
 from tracecheck.model import ChainSummary, Hop
 from tracecheck.semconv import FLUSH_SPAN, START_SPAN
@@ -18,28 +17,38 @@ SUMMARIES = """
     limit coalesce($limit::bigint, 9223372036854775807)
 """
 
-FIND = """
-    with named as (
-        select chain_number, chain_id as name from chain_rows
-        union all
-        select chain_number, unnest(list_transform(trace_ids, lambda t: replace(t::varchar, '-', ''))) from chain_rows
-        union all
-        select chain_number, unnest(list_concat(correlation_ids, run_ids)) from chain_rows
-        union all
-        select chain_number, unnest([message_id, event_id]) from message_rows
-        union all
-        select chain_number, message_id from hop_rows
-    ), found as (
-        select chain_number, bool_or(name = $needle) as is_exact
-        from named where starts_with(name, $needle) group by chain_number
-    )
-    select chain_id from found join chain_rows using (chain_number)
-    where is_exact or not (select bool_or(is_exact) from found)
+_FIND = """
+    with named as ({named})
+    select chain_id from chain_rows where chain_number in (select chain_number from named)
     order by start_unix_nano, chain_id
 """
 
-BY_ORIGIN = """
-    select chain_id from chain_rows where origin_trace_id = $trace_id::uuid and origin_span_id = $span_id::ubigint
+_EQUAL = """
+    select chain_number from chain_rows
+    where list_contains(correlation_ids, $needle) or list_contains(run_ids, $needle)
+    union all select chain_number from message_rows where message_id = $needle or event_id = $needle
+    union all select chain_number from hop_rows where message_id = $needle
+"""
+
+_BEGINNING = """
+    select chain_number from (
+        select chain_number, unnest(correlation_ids) as name from chain_rows
+        union all select chain_number, unnest(run_ids) from chain_rows)
+    where starts_with(name, $needle)
+    union all select chain_number from message_rows where starts_with(message_id, $needle)
+    union all select chain_number from message_rows where starts_with(event_id, $needle)
+    union all select chain_number from hop_rows where starts_with(message_id, $needle)
+"""
+
+_OF_TRACES = """
+    union all select chain_number from chain_trace_rows
+    where not is_reference and trace_id between $first::uuid and $last::uuid
+"""
+"""Ids are compared as the numbers they are: to write each as text first takes ten times as long."""
+
+_OF_ORIGIN = """
+    union all select chain_number from chain_rows
+    where origin_trace_id = $origin::uuid and starts_with(chain_id, $needle)
 """
 
 
@@ -62,13 +71,10 @@ def summaries(
 
 def hops(store: Reader, chain_id: str | None = None) -> list[Hop]:
     """Hops of one chain, or of all, chain by chain in order of start."""
-    sql = "select h.* from hops h join chains c using (chain_id)"
-    parameters: dict[str, Any] = {}
     if chain_id is not None:
-        sql += " where chain_id = $chain_id"
-        parameters["chain_id"] = chain_id
-    rows = store.query(f"{sql} order by c.start_unix_nano, chain_id", parameters).to_pylist()
-    found = [hop_of(row) for row in rows]
+        return sorted(hops_of(store, numbers_of(store, [chain_id])).get(chain_id, []), key=in_order)
+    rows = store.query("select h.* from hops h join chains c using (chain_id) order by c.start_unix_nano, chain_id")
+    found = [hop_of(row) for row in rows.to_pylist()]
     place = {name: number for number, name in enumerate(dict.fromkeys(hop.chain_id for hop in found))}
     return sorted(found, key=lambda hop: (place[hop.chain_id], in_order(hop)))
 
@@ -76,21 +82,32 @@ def hops(store: Reader, chain_id: str | None = None) -> list[Hop]:
 def find(store: Reader, needle: str) -> list[str]:
     """Chain ids by chain, trace, correlation, run, message or event id; by a prefix of one where none equals it.
 
-    A chain's own id is looked for by the origin that it names, a tenth of the work of looking through all names. A
-    trace id of 64 bits, as older tracers write it, is also looked for with the zeros that it is stored with.
+    A trace id of 64 bits, as older tracers write it, is also looked for with the zeros that it is stored with.
     """
     if not needle:
         return []
-    ids: list[str] = []
-    if origin := _CHAIN_ID.fullmatch(needle):
-        asked = {"trace_id": origin["trace_id"], "span_id": int(origin["span_id"], 16)}
-        ids = store.query(BY_ORIGIN, asked).column("chain_id").to_pylist()
-    if not ids:
-        ids = store.query(FIND, {"needle": needle}).column("chain_id").to_pylist()
+    if numbers := numbers_of(store, [needle]):
+        return list(numbers)
+    ids = _named(store, needle, _EQUAL) or _named(store, needle, _BEGINNING)
     if not ids and _SHORT_ID.fullmatch(needle):
-        ids = store.query(FIND, {"needle": needle.lower().zfill(32)}).column("chain_id").to_pylist()
+        return find(store, needle.lower().zfill(32))
     return ids
 
 
-_CHAIN_ID = re.compile(r"(?P<trace_id>[0-9a-f]{32}):(?P<span_id>[0-9a-f]{16})")
+def _named(store: Reader, needle: str, named: str) -> list[str]:
+    """The chains that `named` tells of, and those to whose traces, or to whose own id, the needle leads likewise."""
+    asked = {"needle": needle}
+    is_beginning = named is _BEGINNING
+    if _TRACE_ID.fullmatch(needle) and (is_beginning or len(needle) == 32):
+        named += _OF_TRACES
+        asked |= {"first": needle.ljust(32, "0"), "last": needle.ljust(32, "f")}
+    elif is_beginning and (origin := _TRACE_ID_AND_MORE.match(needle)):
+        named += _OF_ORIGIN
+        asked |= {"origin": origin[1]}
+    ids: list[str] = store.query(_FIND.format(named=named), asked).column("chain_id").to_pylist()
+    return ids
+
+
+_TRACE_ID = re.compile(r"[0-9a-f]{1,32}")
+_TRACE_ID_AND_MORE = re.compile(r"([0-9a-f]{32}):")
 _SHORT_ID = re.compile(r"[0-9a-fA-F]{1,16}")
