@@ -378,6 +378,10 @@ def test_a_group_whose_service_flushed_everything_has_provably_not_consumed() ->
     assert (finding.code, finding.verdict) == (Cause.NOT_CONSUMED, Verdict.FAIL)
     assert finding.completeness is not None
     assert finding.completeness.basis is Basis.PROVEN
+    assert not any("dead exporter" in fact for fact in finding.evidence)
+
+    silent = replace(QUIET, groups=around.groups)
+    assert any("dead exporter" in fact for fact in only(checked(Order().up_to_inventory(), LAST_STEP, silent)).evidence)
 
 
 def test_absence_is_inconclusive_while_spans_may_still_come() -> None:

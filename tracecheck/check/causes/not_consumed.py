@@ -18,13 +18,15 @@ _UNREAD = "a dead exporter would look the same: group offsets were not read"
 def not_consumed(case: Case, messages: Sequence[Unit]) -> Finding:
     """With what is known of the group: alive and past the message, alive and behind it, silent, or never seen.
 
-    Without the group's committed offsets a dead exporter looks the same as a silent group, and the evidence says so.
+    Without the group's committed offsets a dead exporter looks the same as a silent group, and the evidence says so,
+    unless every span of its services is proven to be stored.
     """
     scene = case.scene
     sent = messages[-1].succeeded or messages[-1].briefs[-1]
     groups = scene.groups(case.pattern)
     position = position_of(scene.surroundings.positions, case.pattern.group, sent)
-    state, facts = group_state(groups, sent, _called(case.pattern), position)
+    basis = _basis(case, groups, sent, position)
+    state, facts = group_state(groups, sent, _called(case.pattern), position, basis.basis)
     finding = case.finding(
         Cause.NOT_CONSUMED,
         span=None,
@@ -40,7 +42,7 @@ def not_consumed(case: Case, messages: Sequence[Unit]) -> Finding:
             end_offset=position.end if position else None,
         ),
     )
-    return if_absent(finding, case.over_budget(_basis(case, groups, sent, position)), scene.expectation.completeness)
+    return if_absent(finding, case.over_budget(basis), scene.expectation.completeness)
 
 
 def taken_unseen(case: Case, message: Unit) -> Finding | None:
@@ -78,7 +80,7 @@ def _basis(case: Case, groups: Sequence[GroupSeen], sent: SpanBrief, position: G
 
 
 def group_state(
-    groups: Sequence[GroupSeen], sent: SpanBrief, called: str | None, position: GroupPosition | None = None
+    groups: Sequence[GroupSeen], sent: SpanBrief, called: str | None, position: GroupPosition | None, basis: Basis
 ) -> tuple[str, tuple[str, ...]]:
     """`past`, `behind`, `silent` or `never_seen`, and the facts it rests on. `called` None: whoever is there."""
     broker = (told(position),) if position else ()
@@ -86,7 +88,7 @@ def group_state(
         return "past", (ahead, *broker)
     if position is not None and is_past(position, sent):
         return "past", broker
-    unread = broker or (_UNREAD,)
+    unread = broker or (() if basis is Basis.PROVEN else (_UNREAD,))
     if not groups:
         never = f"{called} was never" if called else "no consumer was ever"
         return "never_seen", (f"{never} seen at {sent.destination}", *unread)
