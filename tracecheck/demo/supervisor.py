@@ -11,7 +11,7 @@ from typing import Self
 
 from tracecheck.errors import EnvironmentFault
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 15.0
 
 
