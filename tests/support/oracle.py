@@ -105,7 +105,19 @@ class Oracle:
             return None
         if name in ("partition", "offset", "message_id"):
             return getattr(messaging.identity, name)
+        if name == "consumer_group" and messaging.consumer_group is None:
+            return self._queue(n)
         return getattr(messaging, name)
+
+    def _queue(self, n: int) -> str | None:
+        """What a consumer of RabbitMQ is named by, unless that is a part of its destination."""
+        span = self.spans[n]
+        at = span.messaging.destination if span.messaging else None
+        queue, _, verb = span.name.rpartition(" ")
+        if span.kind is not SpanKind.CONSUMER or at is None or span.messaging.system != "rabbitmq":  # type: ignore[union-attr]
+            return None
+        is_told = verb in ("process", "receive") and len(queue) > 0 and queue[0] not in "<("
+        return queue if is_told and queue not in at.split(":") else None
 
     def folded(self, n: int) -> int:
         """The outermost producer span that says the same message."""

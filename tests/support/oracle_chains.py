@@ -39,6 +39,9 @@ class ChainOracle(Oracle):
             if (group := self.said(c, "consumer_group")) is not None
         ]
         own = self.said(n, "consumer_group")
+        here, sent_to = self.said(n, "destination"), self.said(message, "destination")
+        if own is None and self.said(n, "system") == "rabbitmq" and here and sent_to and here != sent_to:
+            return f"{service} at {here}"
         return str(own) if own is not None else max(named, default=service)
 
     def _part(self, n: int, edge: object) -> str:

@@ -43,18 +43,14 @@ def random_spans(random: Random, most: int = 14) -> list[Span]:
                 span_id=new_span_id() if random.random() < 0.15 else key[1],
                 identity=_identity(random, name),
             )
-            for key in (
-                pick() for _ in range(random.choice([0, 0, 0, 1, 1, 2, 3] if is_consumer else [0] * 8 + [1, 2]))
-            )
+            for key in (pick() for _ in range(random.choice([0, 0, 1, 1, 2, 3] if is_consumer else [0] * 8 + [1, 2])))
         )
         made.append(
             Span(
                 trace_id=trace_id,
                 span_id=span_id,
                 parent_span_id=parent,
-                name=operation or random.choice(["work", f"send {name}-T", f"{name}-t Publish"])
-                if kind is SpanKind.CLIENT
-                else "work",
+                name=_name(random, name, operation, kind),
                 kind=kind,
                 start_unix_nano=start,
                 end_unix_nano=start + random.randint(-1, 9) * 1000,
@@ -159,6 +155,12 @@ def _aim(random: Random, made: list[Span], keys: list[tuple[str, str]], is_consu
         return random.choice(keys)
 
     return pick
+
+
+def _name(random: Random, name: str, operation: str | None, kind: SpanKind) -> str:
+    if kind is SpanKind.CLIENT:
+        return operation or random.choice(["work", f"send {name}-T", f"{name}-t Publish"])
+    return random.choice(["work", "q process", f"{name}-T receive"]) if kind is SpanKind.CONSUMER else "work"
 
 
 def _identity(random: Random, name: str) -> MessageIdentity:

@@ -117,7 +117,11 @@ def _handled(facts: Facts, edges: Edges) -> dict[DeliveryKey, list[Attempt]]:
     for n in sorted(edges.of):
         said = facts.consumers[n]
         for edge in edges.of[n]:
-            group = said.group if said.group is not None else groups.get((edge.message, said.service), said.service)
+            group = said.group
+            if group is None and _is_elsewhere(said, edges.messages[edge.message]):
+                group = f"{said.service}\x1f{said.destination}"
+            elif group is None:
+                group = groups.get((edge.message, said.service), said.service)
             attempt = Attempt(
                 said=said,
                 edge=edge,
@@ -128,6 +132,12 @@ def _handled(facts: Facts, edges: Edges) -> dict[DeliveryKey, list[Attempt]]:
             part = "" if edges.messages[edge.message].of_one else _part(facts, said, edge)
             handled[edge.message, part, group].append(attempt)
     return handled
+
+
+def _is_elsewhere(said: Said, message: Said) -> bool:
+    """A service may consume one message of RabbitMQ at several places: what a queue gives up goes to another."""
+    places = (said.destination, message.destination)
+    return said.system == "rabbitmq" and None not in places and places[0] != places[1]
 
 
 def _part(facts: Facts, said: Said, edge: MessageEdge) -> str:

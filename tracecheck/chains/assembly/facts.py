@@ -1,5 +1,6 @@
 """Spans in their total order, with parents, links and what each messaging span says (`10_unique`, `20_roles`)."""
 
+import re
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -12,6 +13,8 @@ _PRODUCING = (Operation.CREATE, Operation.SEND)
 _CONSUMING = (Operation.RECEIVE, Operation.PROCESS)
 _PUT_BACK = "put back to be tried again"
 """The error of an attempt that sent its own message again, and said of none."""
+
+_NAMED_BY_QUEUE = re.compile(r"(?P<queue>[^<(].*) (process|receive)", re.DOTALL)
 
 _SENT = ("send", "publish", "produce")
 """How a span is named that sends."""
@@ -203,6 +206,15 @@ def role_of(span: Span) -> str | None:
     return None
 
 
+def _queue(span: Span) -> str | None:
+    """The queue that a consumer of RabbitMQ is named by, where its attributes tell only the exchange or the key."""
+    said = span.messaging
+    if said is None or said.system != "rabbitmq" or said.destination is None or span.kind is not SpanKind.CONSUMER:
+        return None
+    named = _NAMED_BY_QUEUE.fullmatch(span.name)
+    return named["queue"] if named and named["queue"] not in said.destination.split(":") else None
+
+
 def _said(n: int, role: str, span: Span, constants: Container[str]) -> Said:
     correlation = span.correlation_id
     said = Said(
@@ -214,7 +226,8 @@ def _said(n: int, role: str, span: Span, constants: Container[str]) -> Said:
         failed=span.status is StatusCode.ERROR,
     )
     if (messaging := span.messaging) is not None:
-        said.system, said.destination, said.group = messaging.system, messaging.destination, messaging.consumer_group
+        said.system, said.destination = messaging.system, messaging.destination
+        said.group = _queue(span) if messaging.consumer_group is None else messaging.consumer_group
         identity = messaging.identity
         said.partition, said.offset, said.message_id = identity.partition, identity.offset, identity.message_id
         said.event_id, said.batch_count, said.retry_of = messaging.event_id, messaging.batch_count, messaging.retry_of

@@ -1,11 +1,17 @@
 -- What each messaging span does: create and send produce; receive and process consume; any other is no message span.
 -- A span has one role only. A consumer that says create or send opens a batch (FastStream), so it receives.
+-- RabbitMQ's consumer groups are its queues. A consumer whose attributes tell the exchange may be named by the queue.
 
 create or replace temp table c_messaging as
 select * from (
     select c.n, c.parent, c.trace_id, c.span_id, c.parent_span_id, s.kind, s.service, s.name, s.start_unix_nano,
         s.end_unix_nano, s.status_code = 2 as failed, s.status_message, c.run_id, s.system, s.destination,
-        s.consumer_group, s.partition_id, s.message_offset, s.message_id, s.event_id, s.batch_count, s.retry_of,
+        case
+            when s.consumer_group is null and s.system = 'rabbitmq' and s.kind = 5
+                and regexp_full_match(s.name, '[^<(].* (process|receive)', 's')
+                and not list_contains(string_split(s.destination, ':'), left(s.name, -8)) then left(s.name, -8)
+            else s.consumer_group
+        end as consumer_group, s.partition_id, s.message_offset, s.message_id, s.event_id, s.batch_count, s.retry_of,
         case when c.correlation_id not in (select correlation_id from c_constant) then c.correlation_id end
             as correlation_id,
         case

@@ -1,5 +1,6 @@
 -- Deliveries: one message at one consumer group. The group is the span's own, else the one its service names elsewhere
--- for this message, else the service. A batch send is one message per position or id its consumers name, else per
+-- for this message, else the service, which of RabbitMQ's may consume one message at several places: what a queue gives
+-- up goes to another. A batch send is one message per position or id its consumers name, else per
 -- consumer. Attempts are process spans, else receive spans; one directly or deeper inside another is the same attempt.
 
 create or replace temp table c_group_elsewhere as
@@ -16,7 +17,11 @@ select e.consumer, e.message, e.evidence, e.context, e.ambiguous, c.role,
     coalesce(e.partition_id, c.partition_id) as partition_id,
     coalesce(e.message_offset, c.message_offset) as message_offset,
     coalesce(e.message_id, c.message_id) as message_id,
-    coalesce(c.consumer_group, g.consumer_group, c.service) as grp,
+    case
+        when c.consumer_group is null and c.system = 'rabbitmq' and c.destination <> m.destination
+            then concat_ws(chr(31), c.service, c.destination)
+        else coalesce(c.consumer_group, g.consumer_group, c.service)
+    end as grp,
     case when m.batch_count > 1 then coalesce(
         case when e.message_offset is not null then concat(e.partition_id, ':', e.message_offset) end,
         case when c.message_offset is not null then concat(c.partition_id, ':', c.message_offset) end,
