@@ -25,12 +25,32 @@ _SEND_AT_ONCE = 256
 """Pieces of one system call; the limit is 1,024 (IOV_MAX)."""
 
 
-class HttpSender:
-    """One kept connection to an OTLP/HTTP receiver."""
+class _Sender:
+    """One kept connection."""
 
     def __init__(self, address: str) -> None:
         """Connects to `host:port`. Raises `OSError`."""
         self._socket = _connected(address)
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class HttpSender(_Sender):
+    """One kept connection to an OTLP/HTTP receiver."""
+
+    def __init__(self, address: str) -> None:
+        """Connects to `host:port`. Raises `OSError`."""
+        super().__init__(address)
         self._head = (
             b"POST /v1/traces HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-protobuf\r\n" % address.encode()
         )
@@ -52,25 +72,13 @@ class HttpSender:
         """Called by the parser."""
         self._complete = True
 
-    def close(self) -> None:
-        """Ends the connection."""
-        self._socket.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class GrpcSender:
+class GrpcSender(_Sender):
     """One kept connection to an OTLP/gRPC receiver, one call at a time."""
 
     def __init__(self, address: str) -> None:
         """Connects to `host:port`. Raises `OSError`."""
-        self._socket = _connected(address)
+        super().__init__(address)
         self._frames = _frames(self._socket)
         self._window = self._stream_window = self._first_stream_window = _FIRST_WINDOW
         self._frame_size = 16_384
@@ -95,18 +103,6 @@ class GrpcSender:
         while (status := self._take_frame()) is None:
             pass
         return status == "0"
-
-    def close(self) -> None:
-        """Ends the connection."""
-        self._socket.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _send_data(self, pieces: list[bytes | memoryview], message: memoryview) -> None:
         """As much at once as the windows allow; then waits for more."""

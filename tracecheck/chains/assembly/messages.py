@@ -30,9 +30,9 @@ def _folded(facts: Facts) -> dict[int, int]:
         outer = facts.parent[n]
         if said.role != "send" or outer is None or outer >= n:
             continue
-        if outer in facts.consumers and (message := _put_back(facts, said, facts.consumers[outer])) is not None:
+        handler = facts.consumers.get(outer)
+        if handler is not None and (message := _put_back(facts, said, handler)) is not None:
             folded[n] = folded.get(message, message)
-            handler = facts.consumers[outer]
             handler.is_put_back = handler.is_put_back or not handler.failed
             handler.failed = True
         if outer not in facts.producers:

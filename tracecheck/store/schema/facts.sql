@@ -24,7 +24,7 @@ create table group_fact_rows (              -- by consumer group and service, of
 );
 
 create table hop_fact_rows (                -- the same of hops, by block of chains and by partition
-    block bigint not null,                  -- chain_number >> 12
+    block bigint not null,                  -- chain_number >> 17
     system varchar,
     destination varchar not null,
     consumer_group varchar,
